@@ -1,0 +1,1 @@
+"""Generated from PROTOCOL.md. See `cchatspec.spec.generator`."""
