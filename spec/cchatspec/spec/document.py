@@ -1,18 +1,16 @@
 """Reading a protocol document: Markdown in, layouts, clauses and open points out.
 
-A Markdown library finds headings, fenced blocks, paragraphs and list items; the notation's grammar reads what is in them. The
-sections that count are `Message Format` (the header), `Message Types`, `Error Codes`, and, where a document has them, `Clauses`
+`outline` finds headings, fenced blocks, paragraphs and list items; the notation's grammar reads what is in them. The sections
+that count are `Message Format` (the header), `Message Types`, `Error Codes`, and, where a document has them, `Clauses`
 and `Open Points`. All other text is prose and means nothing here.
 """
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token as MarkdownToken
 
 from .layouts import read_header, read_payload
 from .model import (
@@ -27,7 +25,8 @@ from .model import (
     OpenPoint,
     Reading,
 )
-from .notation import DocumentError, Fragment, Position, parse, tokens
+from .notation import DocumentError, Fragment, Position, parse, shown, tokens
+from .outline import Block, Section, read_outline
 
 _DIRECTIONS = {
     "client to server messages": Direction.CLIENT_TO_SERVER,
@@ -41,37 +40,10 @@ _TYPE_RANGES = {
 }
 _ERROR_RANGE = range(0x01, 0x100)
 
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A heading, fence, paragraph or list item of the document; `level` is that of a heading, else 0."""
-
-    kind: str
-    level: int
-    fragment: Fragment
-    closed: bool = True
-
-    @property
-    def text(self) -> str:
-        return self.fragment.text
-
-    @property
-    def start(self) -> Position:
-        return self.fragment.locate(1, 1)
-
-
-@dataclass(slots=True)
-class _Section:
-    """A heading and the blocks under it, up to the next heading of the same or a higher level."""
-
-    heading: _Block
-    blocks: list[_Block] = field(default_factory=list)
-    children: list[_Section] = field(default_factory=list)
-
-    def walk(self) -> Iterator[_Section]:
-        yield self
-        for child in self.children:
-            yield from child.walk()
+#: A heading inside of a layout block means that the block was not closed before it.
+_HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
+#: A paragraph that starts like this is a layout that has lost its fence.
+_LAYOUT = re.compile(r"\s*(Payload:|\[\w+ bytes?:)")
 
 
 def protocol_path() -> Path:
@@ -79,6 +51,25 @@ def protocol_path() -> Path:
     package = Path(__file__).parent
     installed = package / "PROTOCOL.md"
     return installed if installed.exists() else package.parents[1] / "PROTOCOL.md"
+
+
+def load_document(path: str) -> Document:
+    """All that the document in a file says; `-` is standard input.
+
+    Raises:
+        DocumentError: the file cannot be read, is not UTF-8, or departs from the notation.
+    """
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise DocumentError(Position(1, 1), f"expected a file to read, {error.strerror}", path) from None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8").split("\n")
+        position = Position(len(before), len(before[-1]) + 1)
+        raise DocumentError(position, f"expected UTF-8 text, found the byte 0x{data[error.start]:02x}", path) from None
+    return read_document(text, path)
 
 
 def read_document(text: str, source: str = "") -> Document:
@@ -92,7 +83,7 @@ def read_document(text: str, source: str = "") -> Document:
         DocumentError: the document departs from the notation, with line and column.
     """
     try:
-        root = _outline(text)
+        root = read_outline(text)
         layouts = Layouts(_header(root), _messages(root), _errors(root))
         headings = {section.heading.text for section in root.walk()}
         families, clauses = _clauses(root, headings)
@@ -102,72 +93,14 @@ def read_document(text: str, source: str = "") -> Document:
         raise
 
 
-def _outline(text: str) -> _Section:
-    root = _Section(_Block("heading", 0, Fragment("", (Position(1, 1),))))
-    path = [root]
-    for block in _blocks(text):
-        if block.kind != "heading":
-            path[-1].blocks.append(block)
-            continue
-        while path[-1].heading.level >= block.level:
-            path.pop()
-        section = _Section(block)
-        path[-1].children.append(section)
-        path.append(section)
-    return root
-
-
-def _blocks(text: str) -> Iterator[_Block]:
-    lines = text.splitlines()
-    level, kind = 0, "paragraph"
-    for token in MarkdownIt("commonmark").parse(text):
-        match token.type:
-            case "heading_open":
-                level, kind = int(token.tag[1:]), "heading"
-            case "heading_close":
-                level, kind = 0, "paragraph"
-            case "bullet_list_open":
-                kind = "item"
-            case "bullet_list_close":
-                kind = "paragraph"
-            case "inline":
-                yield _Block(kind, level, _fragment(token, lines, 0))
-            case "fence":
-                yield _Block("fence", 0, _fragment(token, lines, 1), _is_closed(token, lines))
-            case _:
-                pass
-
-
-def _fragment(token: MarkdownToken, lines: list[str], skip: int) -> Fragment:
-    """The token's content, and where each of its lines starts: Markdown strips indentation, markers and hashes."""
-    first = (token.map or [0, 0])[0] + skip
-    starts = []
-    for offset, content in enumerate(token.content.splitlines() or [""]):
-        raw = lines[first + offset] if first + offset < len(lines) else ""
-        starts.append(Position(first + offset + 1, max(raw.find(content), 0) + 1))
-    return Fragment(token.content, tuple(starts))
-
-
-def _is_closed(token: MarkdownToken, lines: list[str]) -> bool:
-    first, end = token.map or [0, 0]
-    return end - 1 > first and lines[end - 1].strip().startswith(token.markup)
-
-
-def _section(root: _Section, name: str) -> _Section | None:
-    return next((section for section in root.walk() if section.heading.text.lower() == name.lower()), None)
-
-
-def _needed(root: _Section, name: str) -> _Section:
-    section = _section(root, name)
-    if section is None:
-        raise DocumentError(Position(1, 1), f"expected a section '{name}', and the document has none")
-    return section
-
-
-def _layout_block(section: _Section, what: str) -> Fragment:
+def _layout_block(section: Section, what: str) -> Fragment:
     fences = [block for block in section.blocks if block.kind == "fence"]
+    for fence in fences:
+        if not fence.closed or _HEADING.search(fence.text):
+            opening = Position(fence.start.line - 1, 1)
+            raise DocumentError(opening, f"expected a closing ``` to the fenced block with the layout of {what}")
     for block in section.blocks:
-        if block.kind != "fence" and block.text.lstrip().startswith(("Payload:", "[")):
+        if block.kind != "fence" and _LAYOUT.match(block.text):
             raise DocumentError(
                 block.start, f"expected the layout of {what} in a fenced block (```), found it outside of one"
             )
@@ -175,70 +108,79 @@ def _layout_block(section: _Section, what: str) -> Fragment:
         raise DocumentError(
             section.heading.start, f"expected a fenced block (```) with the layout of {what}, found none"
         )
-    if not fences[0].closed:
-        opening = Position(fences[0].start.line - 1, 1)
-        raise DocumentError(opening, f"the fenced block (```) with the layout of {what} is not closed")
     if len(fences) > 1:
         raise DocumentError(fences[1].start, f"expected one fenced block with the layout of {what}, found another")
     return fences[0].fragment
 
 
-def _header(root: _Section) -> Header:
-    return read_header(_layout_block(_needed(root, "Message Format"), "the header"))
+def _header(root: Section) -> Header:
+    return read_header(_layout_block(root.need("Message Format"), "the header"))
 
 
-def _messages(root: _Section) -> tuple[MessageLayout, ...]:
+def _messages(root: Section) -> tuple[MessageLayout, ...]:
     messages: list[MessageLayout] = []
-    for group in _needed(root, "Message Types").children:
+    section = root.need("Message Types")
+    for group in section.children:
         direction = _DIRECTIONS.get(group.heading.text.lower())
         if direction is None:
             wanted = "'Client to Server Messages' or 'Server to Client Messages'"
-            raise DocumentError(group.heading.start, f"expected {wanted}, found '{group.heading.text}'")
-        for section in group.children:
-            messages.append(_message(section, direction, messages))
+            raise DocumentError(group.heading.start, f"expected {wanted}, found {shown(group.heading.text)}")
+        for child in group.children:
+            messages.append(_message(child, direction, messages))
+    if not messages:
+        raise DocumentError(section.heading.start, "expected messages such as '#### 0x01 - NAME', found none")
     return tuple(messages)
 
 
-def _message(section: _Section, direction: Direction, earlier: list[MessageLayout]) -> MessageLayout:
-    tree = parse("message_heading", section.heading.fragment)
+def _message(section: Section, direction: Direction, earlier: list[MessageLayout]) -> MessageLayout:
+    heading = section.heading
+    tree = parse("message_heading", heading.fragment)
     code, name = int(tokens(tree, "CODE")[0], 16), str(tokens(tree, "MESSAGE_NAME")[0])
     legal = _TYPE_RANGES[direction]
     if code not in legal:
         wanted = f"a {direction.value} type from 0x{legal[0]:02X} to 0x{legal[-1]:02X}"
-        raise DocumentError(section.heading.start, f"expected {wanted}, found {tokens(tree, 'CODE')[0]}")
+        raise DocumentError(heading.start, f"expected {wanted}, found {shown(tokens(tree, 'CODE')[0])}")
     for other in earlier:
         if code == other.code:
-            raise DocumentError(
-                section.heading.start, f"the code 0x{code:02X} is already that of {other.name}, line {other.line}"
-            )
+            problem = f"expected a new code, found 0x{code:02X}, which is that of {other.name} in line {other.line}"
+            raise DocumentError(heading.start, problem)
         if name == other.name:
-            raise DocumentError(section.heading.start, f"the name {name} is already taken, line {other.line}")
+            raise DocumentError(heading.start, f"expected a new name, found {name}, which line {other.line} has")
+    for child in section.children:
+        if child.heading.text.lower().startswith("0x"):
+            problem = f"expected the heading of a message on the level of {name}, found it below"
+            raise DocumentError(child.heading.start, problem)
     fields = read_payload(_layout_block(section, name))
-    return MessageLayout(code, name, direction, fields, section.heading.start.line)
+    return MessageLayout(code, name, direction, fields, heading.start.line)
 
 
-def _errors(root: _Section) -> tuple[tuple[int, str], ...]:
-    section = _needed(root, "Error Codes")
+def _errors(root: Section) -> tuple[tuple[int, str], ...]:
+    section = root.need("Error Codes")
     errors: dict[int, str] = {}
     for block in section.blocks:
-        if block.kind != "item":
-            continue
-        tree = parse("error_item", block.fragment)
-        code = int(tokens(tree, "CODE")[0], 16)
-        if code not in _ERROR_RANGE:
-            raise DocumentError(
-                block.start, f"expected an error code from 0x01 to 0xFF, found {tokens(tree, 'CODE')[0]}"
-            )
-        if code in errors:
-            raise DocumentError(block.start, f"the error code 0x{code:02X} is already '{errors[code]}'")
-        errors[code] = str(tokens(tree, "SENTENCE")[0]).strip()
+        if block.kind == "item":
+            code, text = _error(block, errors)
+            errors[code] = text
     if not errors:
         raise DocumentError(section.heading.start, "expected a list of error codes such as '- 0x01: Invalid username'")
     return tuple(errors.items())
 
 
-def _clauses(root: _Section, headings: set[str]) -> tuple[tuple[Family, ...], tuple[Clause, ...]]:
-    section = _section(root, "Clauses")
+def _error(block: Block, earlier: dict[int, str]) -> tuple[int, str]:
+    tree = parse("error_item", block.fragment)
+    code, text = int(tokens(tree, "CODE")[0], 16), str(tokens(tree, "SENTENCE")[0]).strip()
+    if code not in _ERROR_RANGE:
+        found = shown(tokens(tree, "CODE")[0])
+        raise DocumentError(block.start, f"expected an error code from 0x01 to 0xFF, found {found}")
+    for other, other_text in earlier.items():
+        if code == other or text.lower() == other_text.lower():
+            problem = f"expected a new error, found 0x{code:02X}: {text}, and 0x{other:02X} is {shown(other_text)}"
+            raise DocumentError(block.start, problem)
+    return code, text
+
+
+def _clauses(root: Section, headings: set[str]) -> tuple[tuple[Family, ...], tuple[Clause, ...]]:
+    section = root.find("Clauses")
     families: list[Family] = []
     clauses: list[Clause] = []
     for group in section.children if section else ():
@@ -254,7 +196,7 @@ def _clauses(root: _Section, headings: set[str]) -> tuple[tuple[Family, ...], tu
     return tuple(families), tuple(clauses)
 
 
-def _clause(section: _Section, headings: set[str]) -> Clause:
+def _clause(section: Section, headings: set[str]) -> Clause:
     name = section.heading.text
     if len(section.blocks) < 3:
         raise DocumentError(
@@ -276,14 +218,14 @@ def _clause(section: _Section, headings: set[str]) -> Clause:
     )
 
 
-def _note(block: _Block) -> tuple[str, str]:
+def _note(block: Block) -> tuple[str, str]:
     keyword, colon, text = block.text.partition(":")
     if not colon or keyword not in ("Why", "Untestable"):
         raise DocumentError(block.start, "expected a paragraph that starts with 'Why:' or 'Untestable:'")
     return keyword, _flat(text)
 
 
-def _sources(found: Iterator[object], block: _Block, headings: set[str]) -> tuple[str, ...]:
+def _sources(found: Iterator[object], block: Block, headings: set[str]) -> tuple[str, ...]:
     sources = tuple(str(source).strip() for source in found)
     for source in sources:
         if source not in headings:
@@ -291,18 +233,18 @@ def _sources(found: Iterator[object], block: _Block, headings: set[str]) -> tupl
     return sources
 
 
-def _open_points(root: _Section, headings: set[str]) -> tuple[OpenPoint, ...]:
-    section = _section(root, "Open Points")
+def _open_points(root: Section, headings: set[str]) -> tuple[OpenPoint, ...]:
+    section = root.find("Open Points")
     points: list[OpenPoint] = []
     for child in section.children if section else ():
         point = _open_point(child, headings)
         if point.id in {other.id for other in points}:
-            raise DocumentError(child.heading.start, f"the open point '{point.id}' comes twice")
+            raise DocumentError(child.heading.start, f"expected a new open point, found '{point.id}' again")
         points.append(point)
     return tuple(points)
 
 
-def _open_point(section: _Section, headings: set[str]) -> OpenPoint:
+def _open_point(section: Section, headings: set[str]) -> OpenPoint:
     name = section.heading.text
     if len(section.blocks) < 5:
         raise DocumentError(

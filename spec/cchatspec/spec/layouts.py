@@ -22,7 +22,10 @@ from .model import (
     ScalarField,
     UInt,
 )
-from .notation import DocumentError, Fragment, parse, reject, tokens
+from .notation import DocumentError, Fragment, parse, reject, shown, tokens
+
+#: No payload is longer, whatever the size of its length field.
+_MOST_BYTES = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,14 @@ class _Entry:
     label: Token
     values: tuple[tuple[Token, Token], ...]
     condition: Token | None
+
+    def note(self) -> Token | None:
+        """The first token of what stands in parentheses behind it."""
+        return self.values[0][0] if self.values else self.condition
+
+    def is_plain_integer(self) -> bool:
+        """Whether it can be a length or a count: a known size of 1, 2, 4 or 8 bytes, and no note."""
+        return self.count in {str(size) for size in INTEGER_SIZES} and self.note() is None
 
 
 def read_header(fragment: Fragment) -> Header:
@@ -50,14 +61,18 @@ def read_header(fragment: Fragment) -> Header:
         )
     length, kind, payload = entries
     for entry, suffix in ((length, "Length"), (kind, "Type")):
-        if entry.count == "N" or int(entry.count) not in INTEGER_SIZES or not entry.label.endswith(suffix):
-            raise fail(entry.label, f"expected an integer field '… {suffix}' in the header, found '{entry.label}'")
+        if not entry.is_plain_integer() or not entry.label.endswith(suffix):
+            raise fail(entry.count, f"expected an integer field '… {suffix}' in the header, found '{entry.label}'")
     if int(kind.count) != 1:
-        raise fail(kind.count, "expected a message type of 1 byte")
-    if payload.count != "N":
+        raise fail(kind.count, f"expected a message type of 1 byte, found {kind.count}")
+    if payload.count != "N" or payload.unit != "bytes":
         raise fail(payload.count, "expected a payload of N bytes, measured by the header's length field")
+    if note := payload.note():
+        raise fail(note, "expected the end of the header, found a note on the payload")
     measured = MeasuredBytes(_identifier(payload.label), str(payload.label), _identifier(length.label))
-    return Header(_uint(length, fragment), _uint(kind, fragment), measured)
+    header = _scalars([length, kind], [], fragment)
+    assert isinstance(header[0], UInt) and isinstance(header[1], UInt)
+    return Header(header[0], header[1], measured)
 
 
 def read_payload(fragment: Fragment) -> tuple[Field, ...]:
@@ -75,12 +90,11 @@ def read_payload(fragment: Fragment) -> tuple[Field, ...]:
         if line.data == "group":
             counted = pending.pop() if pending else None
             fields += _scalars(pending, fields, fragment)
-            fields.append(_group(line, counted, fragment))
+            fields.append(_group(line, counted, fields, fragment))
             pending = []
         else:
             pending += _entries(line, fragment)
     fields += _scalars(pending, fields, fragment)
-    _check_names(fields, fragment)
     return tuple(fields)
 
 
@@ -121,36 +135,45 @@ def _scalars(entries: list[_Entry], before: list[Field], fragment: Fragment) -> 
             field = _fixed(entry, fragment)
         if entry.condition is not None:
             field = replace(field, condition=_condition(entry.condition, earlier, fragment))
+        _check_new(field.name, entry.label, earlier, fragment)
         made.append(field)
         previous = entry
     return made
 
 
 def _fixed(entry: _Entry, fragment: Fragment) -> UInt | FixedBytes:
-    size = int(entry.count)
-    if size == 0:
-        raise reject(fragment)(entry.count, "expected a size of at least 1 byte, found 0")
-    if (entry.unit == "byte") != (size == 1):
-        raise reject(fragment)(
-            entry.unit, f"expected '{'byte' if size == 1 else 'bytes'}' after {size}, found '{entry.unit}'"
-        )
+    size = _size(entry, fragment)
     if size in INTEGER_SIZES:
         return _uint(entry, fragment)
     if entry.values:
         raise reject(fragment)(
-            entry.values[0][0], f"named values belong to an integer field, and '{entry.label}' has {size} bytes"
+            entry.values[0][0], f"expected named values at an integer field only, and '{entry.label}' has {size} bytes"
         )
     return FixedBytes(_identifier(entry.label), str(entry.label), size)
+
+
+def _size(entry: _Entry, fragment: Fragment) -> int:
+    """The number of bytes of an entry of known size, which agrees with its unit."""
+    fail = reject(fragment)
+    if len(entry.count) > len(str(_MOST_BYTES)) or int(entry.count) > _MOST_BYTES:
+        raise fail(entry.count, f"expected a size of at most {_MOST_BYTES} bytes, found {shown(entry.count)}")
+    size = int(entry.count)
+    if size == 0:
+        raise fail(entry.count, "expected a size of at least 1 byte, found 0")
+    if (entry.unit == "byte") != (size == 1):
+        raise fail(entry.unit, f"expected '{'byte' if size == 1 else 'bytes'}' after {size}, found '{entry.unit}'")
+    return size
 
 
 def _uint(entry: _Entry, fragment: Fragment) -> UInt:
     size = int(entry.count)
     seen: dict[int, str] = {}
     for number, label in entry.values:
-        if int(number) >= 256**size:
-            raise reject(fragment)(number, f"the value {number} does not fit into {size} byte{'s' * (size > 1)}")
-        if int(number) in seen or str(label) in seen.values():
-            raise reject(fragment)(number, f"the value {number}={label} comes twice")
+        most = 256**size - 1
+        if len(number) > len(str(most)) or int(number) > most:
+            raise reject(fragment)(number, f"expected a value up to {most}, found {shown(number)}")
+        if int(number) in seen or label.lower() in {name.lower() for name in seen.values()}:
+            raise reject(fragment)(number, f"expected a new value, found {number}={label}, which is there already")
         seen[int(number)] = str(label)
     return UInt(_identifier(entry.label), str(entry.label), size, tuple(seen.items()))
 
@@ -162,18 +185,23 @@ def _prefixed(entry: _Entry, length: _Entry | None, fragment: Fragment) -> Prefi
         f"expected a length field right before '[N bytes: {entry.label}]', such as '[1 byte: {entry.label} Length]'"
     )
     if length is None or not length.label.endswith(" Length"):
-        raise reject(fragment)(entry.count, f"the size is unknown: {wanted}")
+        raise reject(fragment)(entry.count, f"{wanted}: without it the size is unknown")
     subject = length.label.removesuffix(" Length")
     if not f" {entry.label}".endswith(f" {subject}"):
-        raise reject(fragment)(entry.label, f"'{length.label}' does not measure '{entry.label}': {wanted}")
-    if length.count == "N" or int(length.count) not in INTEGER_SIZES or length.values or length.condition is not None:
-        raise reject(fragment)(length.label, f"a length is a plain integer of 1, 2, 4 or 8 bytes: {wanted}")
+        raise reject(fragment)(entry.label, f"{wanted}; '{length.label}' does not measure it")
+    if not length.is_plain_integer():
+        problem = (
+            f"expected a length to be a plain integer of 1, 2, 4 or 8 bytes, such as '[1 byte: {entry.label} Length]'"
+        )
+        raise reject(fragment)(length.count, problem)
     if entry.values:
         raise reject(fragment)(
-            entry.values[0][0], f"named values belong to an integer field, and '{entry.label}' is bytes"
+            entry.values[0][0], f"expected named values at an integer field only, and '{entry.label}' is bytes"
         )
     if entry.condition is not None:
-        raise reject(fragment)(entry.condition, "a condition belongs to a field of fixed size, and 'N bytes' is none")
+        raise reject(fragment)(
+            entry.condition, "expected a condition at a field of fixed size only, and 'N bytes' is none"
+        )
     return PrefixedBytes(_identifier(entry.label), str(entry.label), _identifier(length.label), int(length.count))
 
 
@@ -187,31 +215,28 @@ def _condition(label: Token, earlier: list[Field], fragment: Fragment) -> Condit
     )
 
 
-def _group(tree: Tree[Token], counted: _Entry | None, fragment: Fragment) -> Group:
+def _group(tree: Tree[Token], counted: _Entry | None, earlier: list[Field], fragment: Fragment) -> Group:
+    fail = reject(fragment)
     label = tokens(tree, "LABEL")[0]
     wanted = f"expected a count right before 'For each {label}:', such as '[2 bytes: {str(label).title()} Count]'"
     if counted is None or counted.label.lower() != f"{label} count".lower():
-        raise reject(fragment)(label, wanted)
-    if (
-        counted.count == "N"
-        or int(counted.count) not in INTEGER_SIZES
-        or counted.values
-        or counted.condition is not None
-    ):
-        raise reject(fragment)(counted.label, f"a count is a plain integer of 1, 2, 4 or 8 bytes: {wanted}")
+        raise fail(label, wanted)
+    if not counted.is_plain_integer():
+        raise fail(
+            counted.count, f"expected a count to be a plain integer of 1, 2, 4 or 8 bytes, found '{counted.label}'"
+        )
+    size = _size(counted, fragment)
     lines = [child for child in tree.children if isinstance(child, Tree)]
     entries = [entry for line in lines for entry in _entries(line, fragment)]
     fields = tuple(_scalars(entries, [], fragment))
-    _check_names(list(fields), fragment)
-    return Group(f"{_identifier(label)}s", str(label).title(), _identifier(counted.label), int(counted.count), fields)
+    name = f"{_identifier(label)}s"
+    _check_new(name, label, earlier, fragment)
+    return Group(name, str(label).title(), _identifier(counted.label), size, fields)
 
 
-def _check_names(fields: list[Field], fragment: Fragment) -> None:
-    seen: set[str] = set()
-    for field in fields:
-        if field.name in seen:
-            raise DocumentError(fragment.locate(1, 1), f"the field '{field.label}' comes twice in one payload")
-        seen.add(field.name)
+def _check_new(name: str, label: Token, earlier: list[Field], fragment: Fragment) -> None:
+    if any(name == field.name for field in earlier):
+        raise reject(fragment)(label, f"expected a new field, found '{label}', which the payload already has")
 
 
 def _identifier(label: str) -> str:

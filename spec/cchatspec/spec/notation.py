@@ -6,7 +6,7 @@ error with the line and column in the whole document and words for what was expe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,6 +54,7 @@ _WORDS = {
     "READING": "a reading in small letters, digits and hyphens",
     "SENTENCE": "a text",
     "WHY": "a comma and the reason",
+    "_FOR_EACH": "'For each'",
     "REFERENCE": "'Reference:'",
     "BACKQUOTE": "'`'",
     "DOT": "'.'",
@@ -102,8 +103,16 @@ class Fragment:
 
     def end(self) -> Position:
         """The place right behind the last character."""
-        lines = self.text.splitlines() or [""]
+        lines = self.text.removesuffix("\n").split("\n")
         return self.locate(len(lines), len(lines[-1]) + 1)
+
+
+class _BadIndentation(Exception):
+    """The indentation goes back to a depth that no line before had; `line` is where, in the fragment."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
 
 
 class _Indentation(Indenter):
@@ -113,6 +122,12 @@ class _Indentation(Indenter):
     INDENT_type = "_INDENT"
     DEDENT_type = "_DEDENT"
     tab_len = 4
+
+    def handle_NL(self, token: Token) -> Iterator[Token]:  # noqa: N802 (lark's name)
+        try:
+            yield from super().handle_NL(token)
+        except DedentError:
+            raise _BadIndentation(token.end_line or 1) from None
 
 
 @cache
@@ -131,8 +146,9 @@ def parse(start: str, fragment: Fragment) -> Tree[Token]:
         return _parser().parse(fragment.text, start=start)
     except UnexpectedInput as error:
         raise DocumentError(_place(error, fragment), _problem(error, fragment)) from None
-    except DedentError:
-        raise DocumentError(fragment.locate(1, 1), "the indentation goes back to a depth that no line had") from None
+    except _BadIndentation as error:
+        problem = "expected the indentation of an earlier line, found one in between"
+        raise DocumentError(fragment.locate(error.line, 1), problem) from None
 
 
 def _place(error: LarkError, fragment: Fragment) -> Position:
@@ -168,9 +184,15 @@ def _found(token: Token, fragment: Fragment) -> str:
 
 
 def _rest(fragment: Fragment, line: int, column: int) -> str:
-    lines = fragment.text.splitlines()
+    lines = fragment.text.split("\n")
     rest = lines[line - 1][column - 1 :] if 0 < line <= len(lines) else ""
-    return f"'{rest[:24]}{'…' if len(rest) > 24 else ''}'" if rest else "the end of the line"
+    return shown(rest) if rest else "the end of the line"
+
+
+def shown(text: str) -> str:
+    """A piece of a document in quotes as errors show it: short, and without control characters."""
+    short = f"{text[:24]}…" if len(text) > 24 else text
+    return "'" + "".join(char if char.isprintable() else f"\\u{{{ord(char):x}}}" for char in short) + "'"
 
 
 def position_of(token: Token, fragment: Fragment) -> Position:
