@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
+from typing import BinaryIO, NoReturn
 
 import click
 
 EXIT_FOUND = 1
+EXIT_USAGE = 2
 EXIT_BROKEN = 3
 
 
@@ -20,6 +22,110 @@ EXIT_BROKEN = 3
 @click.version_option(version("cchatspec"), prog_name="cchatspec")
 def cli() -> None:
     """Test implementations of the C-Chat network protocol."""
+
+
+@cli.group("spec")
+def spec_group() -> None:
+    """Show the protocol's layouts and clauses, and generate code from them."""
+
+
+@spec_group.command("layouts")
+@click.argument("file", type=click.Path(allow_dash=True), required=False)
+def spec_layouts(file: str | None) -> None:
+    """Print the layouts of FILE, or of PROTOCOL.md, as JSON."""
+    from cchatspec.spec.document import load_document, protocol_path
+    from cchatspec.spec.notation import DocumentError
+    from cchatspec.spec.show import layouts_json
+
+    try:
+        document = load_document(file or str(protocol_path()))
+    except DocumentError as error:
+        _refuse(str(error))
+    click.echo(layouts_json(document.layouts))
+
+
+@spec_group.command("generate")
+@click.option("--check", is_flag=True, help="Write nothing; fail and show what differs if anything is stale.")
+def spec_generate(check: bool) -> None:
+    """Write the Python modules that are generated from PROTOCOL.md."""
+    from cchatspec.spec.document import load_document, protocol_path
+    from cchatspec.spec.generator import stale, write
+    from cchatspec.spec.notation import DocumentError
+
+    try:
+        document = load_document(str(protocol_path()))
+    except DocumentError as error:
+        _refuse(str(error))
+    if not check:
+        for path in write(document):
+            click.echo(f"wrote {path}")
+        return
+    if diffs := stale(document):
+        click.echo("\n".join(diffs.values()))
+        click.echo(
+            "The generated modules are stale. Run `cchatspec spec generate` and commit what it writes.", err=True
+        )
+        sys.exit(EXIT_FOUND)
+
+
+@spec_group.command("clauses")
+@click.option("--json", "as_json", is_flag=True, help="All fields of all clauses and open points.")
+def spec_clauses(as_json: bool) -> None:
+    """List the clauses and open points by family."""
+    from cchatspec.spec.show import clauses_json, clauses_text
+
+    click.echo(clauses_json() if as_json else clauses_text())
+
+
+@cli.command()
+@click.argument("clause")
+def explain(clause: str) -> None:
+    """Say all about a CLAUSE or an open point: text, level, source, why, and the cases that test it."""
+    from cchatspec.conformance.catalogue import cases_of
+    from cchatspec.spec import CLAUSES, OPEN_POINTS
+    from cchatspec.spec.show import clause_text, closest, open_point_text
+
+    name = clause.partition("/")[0]
+    if found := CLAUSES.get(name.upper()):
+        click.echo(clause_text(found, cases_of(found.id)))
+    elif point := OPEN_POINTS.get(name.lower()):
+        click.echo(open_point_text(point, cases_of(point.id)))
+    else:
+        _refuse(
+            f"The spec has no clause or open point '{clause}'.{closest(name)} `cchatspec spec clauses` lists them all."
+        )
+
+
+@cli.command()
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option(
+    "--hex", "as_hex", is_flag=True, help="FILE is hexadecimal text or a dump by xxd, hexdump -C or Wireshark."
+)
+def decode(file: BinaryIO, as_hex: bool) -> None:
+    """Show captured bytes as frames, field by field, and where and why they go wrong.
+
+    FILE holds what one side sent, or what both did; without one, or with -, standard input is read. Exit status: 0 all of it is
+    whole and right frames, 1 something is wrong, 2 wrong usage.
+    """
+    from cchatspec.spec.hextext import HexError, read_hex
+    from cchatspec.spec.show import capture_text
+
+    data = file.read()
+    try:
+        capture = read_hex(data.decode("utf-8", "replace")) if as_hex else data
+    except HexError as error:
+        _refuse(f"{file.name}:{error}")
+    right = True
+    for text, is_right in capture_text(capture):
+        click.echo(text)
+        right = right and is_right
+    sys.exit(0 if right else EXIT_FOUND)
+
+
+def _refuse(problem: str) -> NoReturn:
+    """End with one line on what was wrong about the command or what it was given."""
+    click.echo(problem, err=True)
+    sys.exit(EXIT_USAGE)
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ def _traced(schema: Struct) -> Struct:
 def _with_traced_entries(subcon: Construct) -> Construct:
     group = subcon.subcon if isinstance(subcon, Subconstruct) else None
     if isinstance(group, CountedGroup):
-        return subcon.name / CountedGroup(group.count, _traced(group.subcon))
+        return subcon.name / CountedGroup(_Traced("count" / group.count), _traced(group.subcon))
     return subcon
 
 
