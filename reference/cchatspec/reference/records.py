@@ -1,0 +1,99 @@
+"""What the core keeps about users and connections. Plain records; what may be done with them stands in `states`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from cchatspec.reference.effects import QueuedMessage
+from cchatspec.reference.states import NEXT, Outcome, State
+from cchatspec.spec import CLIENT_PAYLOAD_LIMIT, Frame, FrameReader, Presence
+
+_NO_FRAMES: Final[Iterator[Frame]] = iter(())
+
+
+class Account:
+    """A registered user: key, presence, the one session if there is one, and what is queued."""
+
+    __slots__ = ("key", "name", "presence", "queue", "session")
+
+    def __init__(self, name: bytes, key: bytes) -> None:
+        self.name = name
+        self.key = key
+        self.presence: int = Presence.OFFLINE
+        self.session: Connection | None = None
+        self.queue: deque[QueuedMessage] = deque()
+
+
+class Connection:
+    """A connection.
+
+    Attributes:
+        account: whose session it is, if it is logged in.
+        challenged: whom its challenge is for, if one stands.
+        partial_since: since when half a frame has stood, in Unix seconds.
+        given: queued messages that are on their way out, and may still be lost.
+        delivering: whether more of the queue is to be given out before the next request is handled.
+        waiting: whether a `Drain` was asked for and has not come.
+        finished: whether the peer has ended its sending.
+    """
+
+    __slots__ = (
+        "account",
+        "challenge",
+        "challenged",
+        "delivering",
+        "finished",
+        "frames",
+        "given",
+        "id",
+        "inputs",
+        "partial_since",
+        "reader",
+        "state",
+        "waiting",
+    )
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+        self.state = State.STRANGER
+        self.account: Account | None = None
+        self.challenged: Account | None = None
+        self.challenge = b""
+        self.reader = FrameReader(CLIENT_PAYLOAD_LIMIT)
+        self.inputs: deque[bytes] = deque()
+        self.frames = _NO_FRAMES
+        self.partial_since: float | None = None
+        self.given: list[QueuedMessage] = []
+        self.delivering = False
+        self.waiting = False
+        self.finished = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is taken from it."""
+        return self.state is State.ENDED
+
+    def advance(self, outcome: Outcome) -> None:
+        """Changes the state by the table."""
+        self.state = NEXT[self.state][outcome]
+
+    def next_frame(self) -> Frame | None:
+        """The next whole frame of what has come, if there is one.
+
+        Raises:
+            FrameTooLong: the next header announces more than the limit.
+        """
+        frame = next(self.frames, None)
+        while frame is None and self.inputs:
+            self.frames = self.reader.feed(self.inputs.popleft())
+            frame = next(self.frames, None)
+        return frame
+
+    def end(self) -> None:
+        """Takes nothing more, and drops what had come."""
+        self.advance(Outcome.ENDED)
+        self.inputs.clear()
+        self.frames = _NO_FRAMES
+        self.delivering = False
