@@ -1,0 +1,150 @@
+"""What outlives the server: users, queued messages and the ids in use, in one SQLite file.
+
+The write-ahead log with `synchronous=FULL` makes a commit outlive a power cut. The file is locked while a server uses it. The
+store knows nothing of connections; it takes the core's writes and gives a snapshot.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final
+
+from cchatspec.reference.effects import AddMessage, AddUser, QueuedMessage, RemoveMessages, ReserveIds, Snapshot, Write
+
+#: Marks a file as a store ("CCht"), and the version of its tables.
+APPLICATION: Final = 0x43436874
+VERSION: Final = 1
+
+_TABLES: Final = (
+    "CREATE TABLE users (number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, key BLOB NOT NULL)",
+    "CREATE TABLE messages (id INTEGER PRIMARY KEY, sender BLOB NOT NULL, recipient BLOB NOT NULL REFERENCES users (name),"
+    " timestamp INTEGER NOT NULL, body BLOB NOT NULL)",
+    "CREATE TABLE counter (next_id INTEGER NOT NULL)",
+    "INSERT INTO counter VALUES (1)",
+    f"PRAGMA application_id = {APPLICATION}",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written; the message says why, for people."""
+
+
+class Store:
+    """An open store. It may be used from any one thread at a time.
+
+    Args:
+        path: the file, which is made if it is not there.
+
+    Raises:
+        StoreError: the path cannot be written, another server uses the file, or it is no store of this version.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        if not path:
+            raise StoreError("cannot open the store: its path is empty")
+        try:
+            self._database = sqlite3.connect(path, timeout=0.5, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot open the store {path}: {error}") from None
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._database.close()
+            raise StoreError(f"cannot use the store {path}: {error}") from None
+        except StoreError:
+            self._database.close()
+            raise
+
+    def _prepare(self) -> None:
+        run = self._database.execute
+        run("PRAGMA locking_mode = EXCLUSIVE")
+        run("PRAGMA foreign_keys = ON")
+        is_new = self._is_new()
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        # Takes the lock, and shows that the file can be written.
+        run("BEGIN IMMEDIATE")
+        for statement in _TABLES if is_new else ("UPDATE counter SET next_id = next_id",):
+            run(statement)
+        run("COMMIT")
+
+    def _is_new(self) -> bool:
+        """Whether the file is empty; a store of this version is not, and anything else is refused."""
+        run = self._database.execute
+        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        (application,) = run("PRAGMA application_id").fetchone()
+        (version,) = run("PRAGMA user_version").fetchone()
+        if (tables, application, version) == (0, 0, 0):
+            return True
+        if application != APPLICATION:
+            raise StoreError(f"cannot use the store {self.path}: it is the database of another program")
+        if version != VERSION:
+            problem = f"its version is {version}, and this program needs {VERSION}"
+            raise StoreError(f"cannot use the store {self.path}: {problem}")
+        return False
+
+    def snapshot(self) -> Snapshot:
+        """All that the store holds.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        run = self._database.execute
+        try:
+            users = tuple(run("SELECT name, key FROM users ORDER BY number"))
+            rows = run("SELECT id, sender, recipient, timestamp, body FROM messages ORDER BY id")
+            messages = tuple(QueuedMessage(*row) for row in rows)
+            (next_id,) = run("SELECT next_id FROM counter").fetchone()
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot read the store {self.path}: {error}") from None
+        return Snapshot(users, messages, next_id)
+
+    def commit(self, writes: Iterable[Write]) -> None:
+        """Carries out writes in their order, all or none; when it returns, they outlive a power cut.
+
+        Raises:
+            StoreError: the disk is full, or the file cannot be written for another reason.
+        """
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            for write in writes:
+                _WRITERS[type(write)](self._database, write)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+            raise StoreError(f"cannot write the store {self.path}: {error}") from None
+
+    def close(self) -> None:
+        """Releases the file."""
+        self._database.close()
+
+
+def _add_user(database: sqlite3.Connection, write: AddUser) -> None:
+    database.execute("INSERT INTO users (name, key) VALUES (?, ?)", (write.name, write.key))
+
+
+def _add_message(database: sqlite3.Connection, write: AddMessage) -> None:
+    message = write.message
+    values = (message.id, message.sender, message.recipient, message.timestamp, message.body)
+    database.execute("INSERT INTO messages (id, sender, recipient, timestamp, body) VALUES (?, ?, ?, ?, ?)", values)
+
+
+def _remove_messages(database: sqlite3.Connection, write: RemoveMessages) -> None:
+    database.executemany("DELETE FROM messages WHERE id = ?", [(number,) for number in write.ids])
+
+
+def _reserve_ids(database: sqlite3.Connection, write: ReserveIds) -> None:
+    database.execute("UPDATE counter SET next_id = ?", (write.next_id,))
+
+
+_WRITERS: Final[dict[type, Callable[[sqlite3.Connection, Any], None]]] = {
+    AddUser: _add_user,
+    AddMessage: _add_message,
+    RemoveMessages: _remove_messages,
+    ReserveIds: _reserve_ids,
+}
