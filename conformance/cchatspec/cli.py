@@ -122,6 +122,20 @@ def decode(file: BinaryIO, as_hex: bool) -> None:
     sys.exit(0 if right else EXIT_FOUND)
 
 
+@cli.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address or name to listen on.")
+@click.option("--port", default=4000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option("--store", default=":memory:", metavar="FILE", help="Keep users and queued messages in FILE.")
+def serve_command(host: str, port: int, store: str) -> None:
+    """Run the reference server until SIGTERM or SIGINT."""
+    from cchatspec.reference.serving import ServeError, serve
+
+    try:
+        serve(host, port, store=store, announce=lambda address: click.echo(f"listening on {address}"))
+    except ServeError as error:
+        _refuse(f"cchatspec: {error}")
+
+
 def _refuse(problem: str) -> NoReturn:
     """End with one line on what was wrong about the command or what it was given."""
     click.echo(problem, err=True)
