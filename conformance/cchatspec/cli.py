@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 import click
@@ -124,7 +125,9 @@ def decode(file: BinaryIO, as_hex: bool) -> None:
 
 @cli.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address or name to listen on.")
-@click.option("--port", default=4000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option(
+    "--port", default=4000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
 @click.option("--store", default=":memory:", metavar="FILE", help="Keep users and queued messages in FILE.")
 def serve_command(host: str, port: int, store: str) -> None:
     """Run the reference server until SIGTERM or SIGINT."""
@@ -140,6 +143,52 @@ def _refuse(problem: str) -> NoReturn:
     """End with one line on what was wrong about the command or what it was given."""
     click.echo(problem, err=True)
     sys.exit(EXIT_USAGE)
+
+
+@cli.command("run")
+@click.argument("target", metavar="[HOST:PORT]", required=False)
+@click.option("--launch", metavar="CMD", help="Start the target by this command; {port} in it becomes a free port.")
+@click.option("--select", metavar="GLOB", multiple=True, help="Run the cases, clauses, families or levels that fit.")
+@click.option("--skip", metavar="GLOB", multiple=True, help="Leave out those that fit.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for a broken SHOULD or an undecided case too.")
+@click.option(
+    "--json", "json_path", metavar="FILE", default="results.json", show_default=True, help="Where the results go."
+)
+def run_command(
+    target: str | None, launch: str | None, select: tuple[str, ...], skip: tuple[str, ...], strict: bool, json_path: str
+) -> None:
+    """Judge a C-Chat server clause by clause.
+
+    Without HOST:PORT and --launch, the reference server is started and judged.
+    """
+    if target is not None and launch is not None:
+        raise click.UsageError("give HOST:PORT or --launch, not both")
+    from cchatspec.conformance.catalogue import SelectionError
+    from cchatspec.conformance.harness.outcomes import TargetError
+    from cchatspec.conformance.run import RunOptions, run
+
+    options = RunOptions(target, launch, select, skip, strict, Path(json_path))
+    try:
+        status = run(options)
+    except (TargetError, SelectionError) as problem:
+        _refuse(str(problem))
+    except OSError as problem:
+        _refuse(f"cannot write {json_path}: {problem.strerror or problem}")
+    sys.exit(status)
+
+
+@cli.command("list")
+@click.option("--coverage", is_flag=True, help="Show each clause with its cases, or the reason why it has none.")
+def list_command(coverage: bool) -> None:
+    """List all cases."""
+    from cchatspec.conformance.catalogue import all_cases
+    from cchatspec.conformance.coverage import coverage_lines
+
+    if coverage:
+        click.echo("\n".join(coverage_lines()))
+        return
+    for case in all_cases():
+        click.echo(f"{case.id}  {case.level}  {case.title}")
 
 
 def main() -> None:
