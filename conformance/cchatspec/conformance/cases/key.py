@@ -1,0 +1,104 @@
+"""KEY: public keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from cchatspec.conformance.fixtures import Attempt, Login
+from cchatspec.conformance.harness.expect import error, one_of
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import ErrorCode, GetPublicKey, Logout, PublicKeyResponse
+
+NOT_FOUND = PublicKeyResponse(0)
+
+#: A name that could not be registered may also be refused as one.
+NOBODY = one_of(NOT_FOUND, error(ErrorCode.INVALID_USERNAME), error(ErrorCode.USER_NOT_FOUND))
+
+NEAR_NAMES = {
+    "prefix": lambda name: name[:-1],
+    "first-byte": lambda name: name[:1] + b"_",
+    "suffix": lambda name: name[1:],
+    "longer": lambda name: name + b"x",
+    "nul-after": lambda name: name + b"\x00",
+    "space-after": lambda name: name + b" ",
+    "space-before": lambda name: b" " + name,
+    "newline-after": lambda name: name + b"\n",
+    "star": lambda name: name[:-1] + b"*",
+    "question-mark": lambda name: name[:-1] + b"?",
+    "percent": lambda name: name[:-1] + b"%",
+    "underscore": lambda name: name[:-1] + b"_",
+    "dot": lambda name: name[:-1] + b".",
+    "quote": lambda name: name + b"' OR '1'='1",
+    "slash": lambda name: b"./" + name,
+}
+
+
+@clause("KEY-FOUND")
+def test_own(attempt: Attempt) -> None:
+    """A user gets their own key"""
+    found = attempt("KEY-FOUND")
+
+    assert found.came == found.expected
+
+
+@clause("KEY-FOUND")
+def test_of_a_user_who_is_there(alice: Peer, bob: Peer) -> None:
+    """The key of another user who is logged in"""
+    assert alice.request(GetPublicKey(bob.name)) == PublicKeyResponse(1, bob.account.public_key)
+
+
+@clause("KEY-FOUND")
+def test_of_an_absent_user(alice: Peer, absent: Account) -> None:
+    """The key of a user who never logged in"""
+    assert alice.request(GetPublicKey(absent.name)) == PublicKeyResponse(1, absent.public_key)
+
+
+@clause("KEY-FOUND")
+def test_after_logout(alice: Peer, login: Login) -> None:
+    """The key of a user who has logged out"""
+    gone = login()
+    gone.send(Logout())
+    gone.until_end()
+
+    assert alice.request(GetPublicKey(gone.name)) == PublicKeyResponse(1, gone.account.public_key)
+
+
+@clause("KEY-FOUND")
+def test_each_their_own(alice: Peer, bob: Peer, carol: Peer) -> None:
+    """The keys of three users, asked for in one segment, are each their own"""
+    alice.send(*(GetPublicKey(user.name) for user in (carol, alice, bob)))
+
+    assert [alice.receive() for _ in range(3)] == [
+        PublicKeyResponse(1, user.account.public_key) for user in (carol, alice, bob)
+    ]
+
+
+@clause("KEY-MISSING")
+def test_unregistered(alice: Peer, new_account: Account) -> None:
+    """A name that nobody registered is not found"""
+    assert alice.request(GetPublicKey(new_account.name)) == NOT_FOUND
+
+
+@clause("KEY-MISSING")
+def test_session_goes_on(alice: Peer, new_account: Account) -> None:
+    """After a name that is not found, the session goes on"""
+    alice.request(GetPublicKey(new_account.name))
+
+    assert alice.until_fence() == []
+
+
+@clause("KEY-EXACT")
+@pytest.mark.parametrize("near", NEAR_NAMES)
+def test_near(alice: Peer, bob: Peer, near: str) -> None:
+    """A name that is near to a user's finds nobody"""
+    assert alice.request(GetPublicKey(NEAR_NAMES[near](bob.name))) == NOBODY
+
+
+@clause("KEY-EXACT")
+@pytest.mark.parametrize(
+    "pattern", [b"*", b"%", b".*", b"_", b"?"], ids=["star", "percent", "dot-star", "underscore", "question-mark"]
+)
+def test_pattern(alice: Peer, bob: Peer, pattern: bytes) -> None:
+    """A pattern finds nobody's key but that of a user of this very name"""
+    assert alice.request(GetPublicKey(pattern * 3)) == NOBODY

@@ -1,0 +1,106 @@
+"""LIST: the list of users."""
+
+from __future__ import annotations
+
+from cchatspec.conformance.fixtures import Attempt, Connect, Login
+from cchatspec.conformance.harness.expect import A_MESSAGE
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.steps import listed, of_type, strictly
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import ListUsers, Presence, SetStatus, UserListResponse
+
+
+def undefined_statuses(peer: Peer) -> list[int]:
+    """The statuses in the list of users that no value is defined for."""
+    reply = peer.request(ListUsers())
+    users = reply.users if isinstance(reply, UserListResponse) else ()
+    return [user.status for user in users if user.status not in set(Presence)]
+
+
+@clause("LIST-ALL")
+def test_oneself(attempt: Attempt) -> None:
+    """The list has the user who asks for it"""
+    found = attempt("LIST-ALL")
+
+    assert found.came == found.expected
+
+
+@clause("LIST-ALL")
+def test_others_once(listing: None, alice: Peer, bob: Peer) -> None:
+    """The list has another user who is there, once"""
+    assert len(listed(alice, bob.name)) == 1
+
+
+@clause("LIST-ALL")
+def test_absent_once(listing: None, alice: Peer, absent: Account) -> None:
+    """The list has a user who never logged in, once"""
+    assert len(listed(alice, absent.name)) == 1
+
+
+@clause("LIST-ALL")
+def test_once_after_a_second_login(listing: None, alice: Peer, bob: Peer, login: Login) -> None:
+    """A user who left and came back is in the list once"""
+    bob.drop()
+    login(bob.account)
+
+    assert len(listed(alice, bob.name)) == 1
+
+
+@clause("LIST-ALL")
+def test_not_after_a_refusal(listing: None, alice: Peer, connect: Connect) -> None:
+    """A name whose second registration was refused is in the list once"""
+    connect(Account(alice.name)).register()
+
+    assert len(listed(alice, alice.name)) == 1
+
+
+@clause("LIST-ALL")
+def test_nobody_else(listing: None, alice: Peer, new_account: Account) -> None:
+    """A name that nobody registered is not in the list"""
+    assert listed(alice, new_account.name) == []
+
+
+@clause("LIST-COUNT")
+def test_count(listing: None, alice: Peer, bob: Peer) -> None:
+    """The user count is the number of users that follow"""
+    reply = strictly(alice).request(ListUsers())
+
+    assert of_type(reply, UserListResponse, "LIST-ALL") == A_MESSAGE
+
+
+@clause("LIST-STATUS")
+def test_each(listing: None, alice: Peer, bob: Peer, absent: Account) -> None:
+    """A user who never logged in, one who is away and one who is there are listed as such"""
+    bob.send(SetStatus(Presence.AWAY))
+    bob.until_fence()
+
+    assert [listed(alice, name) for name in (absent.name, bob.name, alice.name)] == [
+        [Presence.OFFLINE],
+        [Presence.AWAY],
+        [Presence.ONLINE],
+    ]
+
+
+@clause("LIST-STATUS")
+def test_defined(listing: None, alice: Peer) -> None:
+    """No status in the list is undefined"""
+    assert undefined_statuses(alice) == []
+
+
+@clause("LIST-FRESH")
+def test_new_user(listing: None, alice: Peer, connect: Connect) -> None:
+    """A user who has just been registered is in the next list"""
+    newcomer = connect(who="newcomer")
+    newcomer.register()
+
+    assert listed(alice, newcomer.name) == [Presence.OFFLINE]
+
+
+@clause("LIST-FRESH")
+def test_asked_twice(listing: None, alice: Peer, connect: Connect) -> None:
+    """A list that was asked for before does not hide a new user"""
+    listed(alice, alice.name)
+    newcomer = connect(who="newcomer")
+    newcomer.register()
+
+    assert listed(alice, newcomer.name) == [Presence.OFFLINE]

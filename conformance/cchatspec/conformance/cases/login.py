@@ -1,0 +1,469 @@
+"""LOGIN: challenge and proof."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from cchatspec.conformance.fixtures import Attempt, Connect, Login
+from cchatspec.conformance.harness.expect import (
+    ANYTHING,
+    acknowledged,
+    challenge_given,
+    error,
+    login_accepted,
+    login_refused,
+    no_login,
+    one_of,
+    register_refused,
+)
+from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
+from cchatspec.conformance.harness.steps import (
+    add_group_order,
+    deliver,
+    flip_bit,
+    forged_login,
+    listed,
+    second_session,
+)
+from cchatspec.conformance.harness.target import Target
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import (
+    AckStatus,
+    Error,
+    ErrorCode,
+    GetPublicKey,
+    IncomingMessage,
+    Logout,
+    Presence,
+    PublicKeyResponse,
+)
+
+NOT_LOGGED_IN = error(ErrorCode.AUTHENTICATION_FAILED)
+
+#: The neutral point of Ed25519's curve: nobody has a private key to it, and lax verifiers accept one signature over everything.
+SMALL_ORDER_KEYS = {
+    "order-1": (1).to_bytes(32, "little"),
+    "order-1-not-canonical": (2**255 - 18).to_bytes(32, "little"),
+}
+IDENTITY_SIGNATURE = (1).to_bytes(32, "little") + bytes(32)
+
+
+def session_of(peer: Peer) -> object:
+    """What a request that needs a login brings."""
+    return peer.request(GetPublicKey(peer.name))
+
+
+# LOGIN-CHALLENGE, LOGIN-FRESH
+
+
+@clause("LOGIN-CHALLENGE")
+def test_right_name(attempt: Attempt) -> None:
+    """A registered user who asks gets a challenge"""
+    found = attempt("LOGIN-CHALLENGE")
+
+    assert found.came == found.expected
+
+
+@clause("LOGIN-CHALLENGE")
+def test_on_a_fresh_connection(target: Target, visitor: Peer, connect: Connect) -> None:
+    """A registered user who asks on a fresh connection gets a challenge"""
+    target.require("LOGIN-CHALLENGE")
+
+    assert connect(visitor.account).ask() == challenge_given()
+
+
+@clause("LOGIN-CHALLENGE")
+def test_after_a_logout(login: Login, connect: Connect) -> None:
+    """A user who has logged out can ask again"""
+    peer = login()
+    peer.send(Logout())
+
+    assert connect(peer.account).ask() == challenge_given()
+
+
+@clause("LOGIN-FRESH")
+def test_on_many_connections(target: Target, visitor: Peer, connect: Connect) -> None:
+    """Six challenges on six connections have no four bytes in common at the same place"""
+    target.require("LOGIN-CHALLENGE")
+    challenges = [connect(visitor.account).challenge() for _ in range(6)]
+
+    assert [len({one[at : at + 4] for one in challenges}) for at in range(0, 32, 4)] == [6] * 8
+
+
+@clause("LOGIN-FRESH")
+def test_for_two_users(target: Target, visitor: Peer, connect: Connect) -> None:
+    """The challenges of two users are different"""
+    target.require("LOGIN-CHALLENGE")
+    other = connect()
+    other.register()
+
+    assert len({visitor.challenge(), other.challenge()}) == 2
+
+
+@clause("LOGIN-FRESH")
+def test_after_a_failure(outsider: Peer) -> None:
+    """After a failed proof, the next challenge is a new one"""
+    first = outsider.challenge()
+    outsider.prove(secrets.token_bytes(64))
+    second = outsider.challenge()
+
+    assert len({first, second}) == 2
+
+
+# LOGIN-PROOF
+
+
+@clause("LOGIN-PROOF")
+def test_right_signature(attempt: Attempt) -> None:
+    """The signature of the registered key over the challenge logs in"""
+    found = attempt("LOGIN-PROOF")
+
+    assert found.came == found.expected
+
+
+@clause("LOGIN-PROOF")
+def test_opens_a_session(outsider: Peer) -> None:
+    """After the proof, a request that needs a login is served"""
+    outsider.login()
+
+    assert session_of(outsider) == PublicKeyResponse(1, outsider.account.public_key)
+
+
+@clause("LOGIN-PROOF")
+def test_elsewhere_than_registered(outsider: Peer, connect: Connect) -> None:
+    """A user can log in on another connection than the one that registered"""
+    assert connect(outsider.account).login() == login_accepted()
+
+
+@clause("LOGIN-PROOF")
+def test_again_and_again(outsider: Peer, connect: Connect) -> None:
+    """A user can log in, log out and log in again, five times"""
+    replies = []
+    for _ in range(5):
+        peer = connect(outsider.account)
+        replies.append(peer.login())
+        peer.send(Logout())
+        peer.until_end()
+
+    assert replies == [login_accepted()] * 5
+
+
+@clause("LOGIN-PROOF")
+def test_two_at_once(outsider: Peer, connect: Connect) -> None:
+    """Two users whose logins cross can both log in"""
+    other = connect()
+    other.register()
+    mine, theirs = outsider.challenge(), other.challenge()
+
+    assert [outsider.prove(outsider.account.sign(mine)), other.prove(other.account.sign(theirs))] == [
+        login_accepted()
+    ] * 2
+
+
+# LOGIN-REFUSE
+
+
+def other_data(account: Account, challenge: bytes) -> dict[str, bytes]:
+    """Signatures that the right key has made, over the wrong bytes."""
+    return {
+        "first-31-bytes": account.sign(challenge[:31]),
+        "one-byte-more": account.sign(challenge + b"\x00"),
+        "name-too": account.sign(account.name + challenge),
+        "in-hex": account.sign(challenge.hex().encode()),
+        "name-alone": account.sign(account.name),
+        "nothing": account.sign(b""),
+        "zeros": account.sign(bytes(32)),
+    }
+
+
+@clause("LOGIN-REFUSE")
+@pytest.mark.parametrize("bit", [0, 100, 255, 256, 383, 500], ids="bit-{}".format)
+def test_one_bit_wrong(outsider: Peer, bit: int) -> None:
+    """A signature with one wrong bit is refused"""
+    signature = outsider.account.sign(outsider.challenge())
+
+    assert outsider.prove(flip_bit(signature, bit)) == login_refused()
+
+
+@clause("LOGIN-REFUSE")
+@pytest.mark.parametrize("what", other_data(Account(b""), bytes(32)))
+def test_over_other_bytes(outsider: Peer, what: str) -> None:
+    """A signature of the right key over other bytes than the challenge is refused"""
+    signature = other_data(outsider.account, outsider.challenge())[what]
+
+    assert outsider.prove(signature) == login_refused()
+
+
+@clause("LOGIN-REFUSE")
+@pytest.mark.parametrize("byte", [0x01, 0x5A, 0xFF], ids="0x{:02x}".format)
+def test_no_signature_at_all(outsider: Peer, byte: int) -> None:
+    """64 bytes that are no signature are refused"""
+    outsider.challenge()
+
+    assert outsider.prove(bytes([byte]) * 64) == login_refused()
+
+
+@clause("LOGIN-REFUSE")
+def test_random_bytes(outsider: Peer) -> None:
+    """64 random bytes are refused"""
+    outsider.challenge()
+
+    assert outsider.prove(secrets.token_bytes(64)) == login_refused()
+
+
+@clause("LOGIN-REFUSE")
+def test_the_challenge_itself(outsider: Peer) -> None:
+    """The challenge sent back twice is refused"""
+    challenge = outsider.challenge()
+
+    assert outsider.prove(challenge + challenge) == login_refused()
+
+
+@clause("LOGIN-REFUSE")
+def test_opens_no_session(outsider: Peer) -> None:
+    """After a refused proof, a request that needs a login is refused"""
+    signature = outsider.account.sign(outsider.challenge())
+    outsider.prove(flip_bit(signature, 7))
+
+    assert session_of(outsider) == NOT_LOGGED_IN
+
+
+@clause("LOGIN-REFUSE")
+def test_zeros_open_no_session(outsider: Peer) -> None:
+    """Sending the request for a challenge twice opens no session"""
+    outsider.challenge()
+    outsider.prove(NO_SIGNATURE)
+
+    assert session_of(outsider) == NOT_LOGGED_IN
+
+
+# LOGIN-BURN, LOGIN-BOUND
+
+
+@clause("LOGIN-BURN")
+def test_old_challenge(outsider: Peer) -> None:
+    """After a failed proof, the right signature over the old challenge opens no session"""
+    signature = outsider.account.sign(outsider.challenge())
+    outsider.prove(flip_bit(signature, 3))
+    outsider.prove(signature)
+
+    assert session_of(outsider) == NOT_LOGGED_IN
+
+
+@clause("LOGIN-BURN")
+def test_old_challenge_after_a_new_one(outsider: Peer) -> None:
+    """When a new challenge was given after a failure, the right signature over the old one opens no session"""
+    old = outsider.account.sign(outsider.challenge())
+    outsider.prove(flip_bit(old, 3))
+    outsider.challenge()
+    outsider.prove(old)
+
+    assert session_of(outsider) == NOT_LOGGED_IN
+
+
+@clause("LOGIN-BURN")
+def test_asked_twice(outsider: Peer) -> None:
+    """When a challenge was asked for twice, a signature over the first opens no session"""
+    first = outsider.account.sign(outsider.challenge())
+    outsider.ask()
+    outsider.prove(first)
+
+    assert session_of(outsider) == NOT_LOGGED_IN
+
+
+@clause("LOGIN-BOUND")
+def test_proof_without_a_challenge(outsider: Peer, connect: Connect) -> None:
+    """A challenge of one connection opens no session on another that asked for none"""
+    signature = outsider.account.sign(outsider.challenge())
+    other = connect(outsider.account)
+    other.prove(signature)
+
+    assert session_of(other) == NOT_LOGGED_IN
+
+
+@clause("LOGIN-BOUND")
+def test_proof_for_another_challenge(outsider: Peer, connect: Connect) -> None:
+    """A challenge of one connection is refused on another that has one of its own"""
+    signature = outsider.account.sign(outsider.challenge())
+    other = connect(outsider.account)
+    other.challenge()
+
+    assert other.prove(signature) == login_refused()
+
+
+@clause("LOGIN-BOUND")
+def test_later_challenge_elsewhere(outsider: Peer, connect: Connect) -> None:
+    """A challenge given on another connection later is refused on the first"""
+    outsider.challenge()
+    other = connect(outsider.account)
+    signature = outsider.account.sign(other.challenge())
+
+    assert outsider.prove(signature) == login_refused()
+
+
+# LOGIN-OWNKEY, LOGIN-STRICT, LOGIN-UNKNOWN
+
+
+@clause("LOGIN-OWNKEY")
+def test_key_of_another(outsider: Peer, alice: Peer) -> None:
+    """The signature of another registered user is refused"""
+    challenge = outsider.challenge()
+
+    assert outsider.prove(alice.account.sign(challenge)) == login_refused()
+
+
+@clause("LOGIN-OWNKEY")
+def test_name_changed_for_the_proof(listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
+    """Asking as oneself and proving as another does not bring the other online"""
+    challenge = outsider.challenge()
+    outsider.prove(outsider.account.sign(challenge), absent.name)
+
+    assert listed(bob, absent.name) == [Presence.OFFLINE]
+
+
+@clause("LOGIN-OWNKEY")
+def test_name_changed_after_asking(listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
+    """Asking as another and proving as oneself does not bring the other online"""
+    outsider.ask(absent.name)
+    reply = outsider.ask()
+    outsider.prove(outsider.account.sign(getattr(reply, "challenge", None) or bytes(32)))
+
+    assert listed(bob, absent.name) == [Presence.OFFLINE]
+
+
+@clause("LOGIN-STRICT")
+def test_scalar_not_reduced(outsider: Peer) -> None:
+    """A signature with S + L in place of S is refused"""
+    signature = outsider.account.sign(outsider.challenge())
+
+    assert outsider.prove(add_group_order(signature)) == login_refused()
+
+
+@clause("LOGIN-STRICT")
+@pytest.mark.parametrize("order", SMALL_ORDER_KEYS)
+def test_small_order_key(target: Target, stranger: Peer, order: str) -> None:
+    """A key of small order is refused at the registration, or the signature that fits it is"""
+    target.require("KEY-FOUND")
+    reply = forged_login(stranger, SMALL_ORDER_KEYS[order], IDENTITY_SIGNATURE)
+
+    assert reply == one_of(register_refused(ANYTHING), login_refused(), Error(ANYTHING, ANYTHING))
+
+
+@clause("LOGIN-UNKNOWN")
+def test_unregistered_name(target: Target, stranger: Peer) -> None:
+    """A name that nobody registered gets no session, whatever is signed"""
+    target.require("KEY-FOUND")
+    reply = stranger.ask()
+    stranger.prove(stranger.account.sign(getattr(reply, "challenge", None) or bytes(32)))
+
+    assert session_of(stranger) == NOT_LOGGED_IN
+
+
+@clause("LOGIN-UNKNOWN")
+def test_unregistered_name_gets_an_answer(target: Target, stranger: Peer) -> None:
+    """Asking under a name that nobody registered is answered"""
+    target.require("KEY-FOUND")
+
+    assert stranger.ask() == one_of(no_login(), challenge_given())
+
+
+# LOGIN-CLEAN, LOGIN-STATUS
+
+
+@clause("LOGIN-CLEAN")
+def test_right_after_wrong(outsider: Peer) -> None:
+    """After a failed proof, a right login on the same connection succeeds"""
+    outsider.challenge()
+    outsider.prove(b"\x5a" * 64)
+
+    assert outsider.login() == login_accepted()
+
+
+@clause("LOGIN-CLEAN")
+def test_right_after_wrong_elsewhere(outsider: Peer, connect: Connect) -> None:
+    """After failed proofs on one connection, a right login on another succeeds"""
+    for _ in range(3):
+        outsider.challenge()
+        outsider.prove(b"\x5a" * 64)
+
+    assert connect(outsider.account).login() == login_accepted()
+
+
+@clause("LOGIN-CLEAN")
+def test_live_session_stays(alice: Peer, connect: Connect) -> None:
+    """A failed login in a user's name leaves their live session alone"""
+    intruder = connect(Account(alice.name))
+    intruder.challenge()
+    intruder.prove(b"\x5a" * 64)
+
+    assert alice.until_fence() == []
+
+
+@clause("LOGIN-CLEAN")
+def test_asking_changes_nothing(alice: Peer, connect: Connect) -> None:
+    """A challenge asked for in a user's name leaves their live session alone"""
+    connect(Account(alice.name)).ask()
+
+    assert alice.until_fence() == []
+
+
+@clause("LOGIN-CLEAN")
+def test_nobody_comes_online(listing: None, outsider: Peer, alice: Peer) -> None:
+    """A user whose login fails stays offline"""
+    outsider.challenge()
+    outsider.prove(b"\x5a" * 64)
+
+    assert listed(alice, outsider.name) == [Presence.OFFLINE]
+
+
+@clause("LOGIN-CLEAN")
+def test_status_stays(listing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """A failed login in a user's name leaves their status alone"""
+    intruder = connect(Account(alice.name))
+    intruder.challenge()
+    intruder.prove(b"\x5a" * 64)
+    intruder.drop()
+    connect().register()
+
+    assert listed(bob, alice.name) == [Presence.ONLINE]
+
+
+@clause("LOGIN-STATUS")
+def test_online_with_a_second_session(listing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """A user with a second session is listed once, and online"""
+    second_session(alice, connect(alice.account))
+
+    assert listed(bob, alice.name) == [Presence.ONLINE]
+
+
+@clause("LOGIN-STATUS")
+def test_online_after_the_first_is_lost(listing: None, alice: Peer, bob: Peer, connect: Connect, login: Login) -> None:
+    """A user whose first session ends while the second lives stays online"""
+    second_session(alice, connect(alice.account))
+    alice.drop()
+    login()
+
+    assert listed(bob, alice.name) == [Presence.ONLINE]
+
+
+@clause("LOGIN-STATUS")
+def test_delivery_to_the_second_session(sending: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """A message to a user whose first session ended reaches the second"""
+    second = second_session(alice, connect(alice.account))
+    alice.drop()
+
+    assert deliver(bob, second, b"hello") == IncomingMessage(ANYTHING, bob.name, ANYTHING, b"hello")
+
+
+@clause("LOGIN-STATUS")
+def test_gone_after_both_are_lost(queueing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """When both sessions have ended, a message is queued"""
+    second = second_session(alice, connect(alice.account))
+    alice.drop()
+    second.send(Logout())
+    second.until_end()
+    bob.await_update(alice.name, Presence.OFFLINE)
+
+    assert bob.send_message(alice.name, b"later") == acknowledged(AckStatus.QUEUED)

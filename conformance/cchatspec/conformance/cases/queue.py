@@ -1,0 +1,193 @@
+"""QUEUE: messages for absent users."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from cchatspec.conformance.cases.send import ALL_BYTES, CLOCK_TOLERANCE_S, pattern
+from cchatspec.conformance.fixtures import Attempt, Connect, Login
+from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, near
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.steps import bodies, ids, poll, send_all
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import AckStatus, IncomingMessage, Logout, Presence
+
+QUEUED = acknowledged(AckStatus.QUEUED)
+
+
+# QUEUE-ACK
+
+
+@clause("QUEUE-ACK")
+def test_never_there(attempt: Attempt) -> None:
+    """A message to a user who never logged in is acknowledged as queued"""
+    found = attempt("QUEUE-ACK")
+
+    assert found.came == found.expected
+
+
+@clause("QUEUE-ACK")
+def test_after_logout(queueing: None, alice: Peer, login: Login) -> None:
+    """A message to a user who has logged out is acknowledged as queued"""
+    gone = login(who="gone")
+    gone.send(Logout())
+    gone.until_end()
+    alice.await_update(gone.name, Presence.OFFLINE)
+
+    assert alice.send_message(gone.name, b"later") == QUEUED
+
+
+@clause("QUEUE-ACK")
+def test_after_a_lost_connection(queueing: None, alice: Peer, login: Login) -> None:
+    """A message to a user whose connection was closed is acknowledged as queued"""
+    gone = login(who="gone")
+    gone.drop()
+    alice.await_update(gone.name, Presence.OFFLINE)
+
+    assert alice.send_message(gone.name, b"later") == QUEUED
+
+
+@clause("QUEUE-ACK")
+def test_one_for_each(queueing: None, alice: Peer, absent: Account) -> None:
+    """Each of eight messages in one segment is acknowledged as queued"""
+    assert send_all(alice, absent.name, [b"later"] * 8) == [QUEUED] * 8
+
+
+# QUEUE-DELIVER
+
+
+@clause("QUEUE-DELIVER")
+def test_one(attempt: Attempt) -> None:
+    """A queued message is delivered after login and GET_MESSAGES"""
+    found = attempt("QUEUE-DELIVER")
+
+    assert found.came == found.expected
+
+
+@clause("QUEUE-DELIVER")
+def test_in_order(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """Eight queued messages are delivered in order"""
+    sent = [b"%d" % number for number in range(8)]
+    send_all(alice, absent.name, sent)
+
+    assert bodies(poll(login(absent))) == sent
+
+
+@clause("QUEUE-DELIVER")
+def test_same_ids(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """Queued messages are delivered with the ids of their acknowledgements"""
+    replies = send_all(alice, absent.name, [b"1", b"2", b"3"])
+
+    assert ids(poll(login(absent))) == ids(replies)
+
+
+@clause("QUEUE-DELIVER")
+def test_sender(queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login) -> None:
+    """Queued messages of two senders carry their own names"""
+    alice.send_message(absent.name, b"1")
+    bob.send_message(absent.name, b"2")
+
+    assert poll(login(absent)) == [
+        IncomingMessage(ANYTHING, alice.name, ANYTHING, b"1"),
+        IncomingMessage(ANYTHING, bob.name, ANYTHING, b"2"),
+    ]
+
+
+@clause("QUEUE-DELIVER")
+def test_time(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """A queued message carries the time when it was sent"""
+    sent = time.time()
+    alice.send_message(absent.name, b"later")
+
+    assert poll(login(absent)) == [IncomingMessage(ANYTHING, ANYTHING, near(sent, CLOCK_TOLERANCE_S), ANYTHING)]
+
+
+@clause("QUEUE-DELIVER")
+@pytest.mark.parametrize(
+    "body",
+    [ALL_BYTES, b"\x00", b"\x00\x00x\x00", pattern(1000), b"'; --", b"%s%n"],
+    ids=["all-bytes", "nul", "nuls", "1000", "quote", "format"],
+)
+def test_body(queueing: None, alice: Peer, absent: Account, login: Login, body: bytes) -> None:
+    """The body of a queued message arrives as it was sent"""
+    alice.send_message(absent.name, body)
+
+    assert bodies(poll(login(absent))) == [body]
+
+
+@clause("QUEUE-DELIVER")
+def test_after_a_session(queueing: None, alice: Peer, login: Login, connect: Connect) -> None:
+    """What was queued between two sessions of a user is delivered in the second"""
+    gone = login(who="gone")
+    gone.send(Logout())
+    gone.until_end()
+    alice.await_update(gone.name, Presence.OFFLINE)
+    alice.send_message(gone.name, b"between")
+
+    assert bodies(poll(login(gone.account))) == [b"between"]
+
+
+@clause("QUEUE-DELIVER")
+def test_sender_has_gone(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """A queued message is delivered after its sender has logged out"""
+    alice.send_message(absent.name, b"farewell")
+    alice.send(Logout())
+    alice.until_end()
+
+    assert poll(login(absent)) == [IncomingMessage(ANYTHING, alice.name, ANYTHING, b"farewell")]
+
+
+@clause("QUEUE-DELIVER")
+def test_each_their_own(queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login) -> None:
+    """What is queued for one user is not delivered to another"""
+    alice.send_message(absent.name, b"for the absent")
+
+    assert poll(bob) == []
+
+
+# QUEUE-ONCE, QUEUE-EMPTY, QUEUE-HONEST
+
+
+@clause("QUEUE-ONCE")
+def test_second_poll(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """A second GET_MESSAGES brings nothing again"""
+    alice.send_message(absent.name, b"once")
+    back = login(absent)
+    poll(back)
+
+    assert poll(back) == []
+
+
+@clause("QUEUE-ONCE")
+def test_next_login(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """After another login, what was delivered does not come again"""
+    alice.send_message(absent.name, b"once")
+    back = login(absent)
+    poll(back)
+    back.send(Logout())
+    back.until_end()
+
+    assert poll(login(absent)) == []
+
+
+@clause("QUEUE-EMPTY")
+def test_nothing_pending(alice: Peer) -> None:
+    """GET_MESSAGES with nothing pending brings no message, and the session goes on"""
+    assert poll(alice) == []
+
+
+@clause("QUEUE-EMPTY")
+def test_nothing_pending_thrice(alice: Peer) -> None:
+    """Polling three times in a row with nothing pending brings no message"""
+    assert [*poll(alice), *poll(alice), *poll(alice)] == []
+
+
+@clause("QUEUE-HONEST")
+def test_forty(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """Of forty messages in one segment, those acknowledged as queued are all delivered"""
+    replies = send_all(alice, absent.name, [b"%d" % number for number in range(40)])
+    queued = [reply for reply in replies if reply == QUEUED]
+
+    assert ids(poll(login(absent))) == ids(queued)

@@ -1,0 +1,345 @@
+"""SEND: messages to users who are there."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from cchatspec.conformance.fixtures import Attempt, Connect
+from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, near, one_of
+from cchatspec.conformance.harness.outcomes import Reply
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.steps import bodies, deliver, ids, picked, poll, send_all
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import AckStatus, ErrorCode, IncomingMessage, MessageAck, SendMessage
+
+SMALL_SIZES = [1, 2, 24, 40, 127, 128, 254, 255, 256, 257]
+LARGE_SIZES = [1023, 1024, 1025, 2047, 2048, 2049, 4096, 8192, 16384, 32767, 32768, 65534, 65535]
+ALL_BYTES = bytes(range(256))
+
+#: How far the target's clock may be off, in seconds.
+CLOCK_TOLERANCE_S = 60
+
+
+def pattern(size: int) -> bytes:
+    """A body of this size in which every byte depends on its place."""
+    return bytes((index * 7 + index // 256) % 256 for index in range(size))
+
+
+def acknowledgements(sender: Peer, recipient: Peer) -> list[Reply]:
+    """What acknowledges one message, among the messages that others send meanwhile."""
+    sender.send(SendMessage(recipient.name, b"hello"))
+    return picked(sender.until_fence(), MessageAck)
+
+
+# SEND-ACK, SEND-PUSH
+
+
+@clause("SEND-ACK")
+def test_delivered(attempt: Attempt) -> None:
+    """A message to a user who is there is acknowledged as delivered"""
+    found = attempt("SEND-ACK")
+
+    assert found.came == found.expected
+
+
+@clause("SEND-ACK")
+def test_one_for_each(sending: None, alice: Peer, bob: Peer) -> None:
+    """Eight messages in one segment get eight acknowledgements"""
+    came = send_all(alice, bob.name, [b"%d" % number for number in range(8)])
+
+    assert came == [acknowledged(AckStatus.DELIVERED)] * 8
+
+
+@clause("SEND-ACK")
+def test_no_second_one(sending: None, alice: Peer, bob: Peer) -> None:
+    """One message gets one acknowledgement"""
+    alice.send(SendMessage(bob.name, b"hello"))
+
+    assert alice.until_fence() == [acknowledged(AckStatus.DELIVERED)]
+
+
+@clause("SEND-PUSH")
+def test_pushed(attempt: Attempt) -> None:
+    """A message reaches a user who is there without being asked for"""
+    found = attempt("SEND-PUSH")
+
+    assert found.came == found.expected
+
+
+@clause("SEND-PUSH")
+def test_both_ways(sending: None, alice: Peer, bob: Peer) -> None:
+    """Two users write to each other"""
+    alice.send_message(bob.name, b"ping")
+    bob.receive()
+    bob.send_message(alice.name, b"pong")
+
+    assert alice.receive() == IncomingMessage(ANYTHING, bob.name, ANYTHING, b"pong")
+
+
+@clause("SEND-PUSH")
+def test_among_three(sending: None, alice: Peer, bob: Peer, carol: Peer) -> None:
+    """A user gets the messages of two others"""
+    alice.send_message(carol.name, b"from alice")
+    bob.send_message(carol.name, b"from bob")
+
+    assert bodies([carol.receive(), carol.receive()]) == [b"from alice", b"from bob"]
+
+
+# SEND-ID, SEND-UNIQUE
+
+
+@clause("SEND-ID")
+def test_same_id(sending: None, alice: Peer, bob: Peer) -> None:
+    """Acknowledgement and message carry the same id"""
+    reply = alice.send_message(bob.name, b"hello")
+
+    assert ids([bob.receive()]) == ids([reply])
+
+
+@clause("SEND-ID")
+def test_same_ids_of_many(sending: None, alice: Peer, bob: Peer) -> None:
+    """The ids of eight messages in one segment are those of their acknowledgements, in order"""
+    replies = send_all(alice, bob.name, [b"%d" % number for number in range(8)])
+
+    assert ids([bob.receive() for _ in replies]) == ids(replies)
+
+
+@clause("SEND-UNIQUE")
+def test_one_sender(sending: None, alice: Peer, bob: Peer) -> None:
+    """Eight messages of one sender have eight ids"""
+    replies = send_all(alice, bob.name, [b"again"] * 8)
+
+    assert len(set(ids(replies))) == 8
+
+
+@clause("SEND-UNIQUE")
+def test_several_senders(sending: None, alice: Peer, bob: Peer, carol: Peer) -> None:
+    """Messages of three senders to three recipients have ids of their own"""
+    pairs = [(alice, bob), (bob, alice), (carol, bob), (alice, carol), (bob, carol), (carol, alice)]
+    replies = [reply for sender, recipient in pairs for reply in acknowledgements(sender, recipient)]
+
+    assert len(set(ids(replies))) == 6
+
+
+@clause("SEND-UNIQUE")
+def test_delivered_and_queued(sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account) -> None:
+    """A delivered and a queued message have ids of their own"""
+    replies = [alice.send_message(bob.name, b"now"), alice.send_message(absent.name, b"later")]
+
+    assert len(set(ids(replies))) == 2
+
+
+@clause("SEND-UNIQUE")
+def test_across_sessions(sending: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """A message that is sent after a new login does not get an id that was used before"""
+    before = alice.send_message(bob.name, b"before")
+    alice.drop()
+    again = connect(alice.account)
+    again.login()
+
+    assert len(set(ids([before, again.send_message(bob.name, b"after")]))) == 2
+
+
+# SEND-SENDER, SEND-TIME
+
+
+@clause("SEND-SENDER")
+def test_name_of_the_session(sending: None, alice: Peer, bob: Peer) -> None:
+    """The sender is the user who is logged in"""
+    assert deliver(alice, bob, b"hello") == IncomingMessage(ANYTHING, alice.name, ANYTHING, ANYTHING)
+
+
+@clause("SEND-SENDER")
+def test_each_their_own(sending: None, alice: Peer, bob: Peer, carol: Peer) -> None:
+    """Messages of two senders carry their own names"""
+    alice.send_message(carol.name, b"1")
+    bob.send_message(carol.name, b"2")
+    came = [carol.receive(), carol.receive()]
+
+    assert came == [
+        IncomingMessage(ANYTHING, alice.name, ANYTHING, b"1"),
+        IncomingMessage(ANYTHING, bob.name, ANYTHING, b"2"),
+    ]
+
+
+@clause("SEND-TIME")
+def test_now(sending: None, alice: Peer, bob: Peer) -> None:
+    """The timestamp is the present in Unix seconds"""
+    came = deliver(alice, bob, b"hello")
+
+    assert came == IncomingMessage(ANYTHING, ANYTHING, near(time.time(), CLOCK_TOLERANCE_S), ANYTHING)
+
+
+# SEND-BODY
+
+
+@clause("SEND-BODY")
+@pytest.mark.parametrize("size", SMALL_SIZES)
+def test_small(sending: None, alice: Peer, bob: Peer, size: int) -> None:
+    """A small body arrives as it was sent"""
+    assert deliver(alice, bob, pattern(size)) == IncomingMessage(ANYTHING, alice.name, ANYTHING, pattern(size))
+
+
+@clause("SEND-BODY")
+@pytest.mark.parametrize("size", LARGE_SIZES)
+def test_large(sending: None, alice: Peer, bob: Peer, size: int) -> None:
+    """A large body arrives as it was sent, if the target takes it"""
+    assert deliver(alice, bob, pattern(size)) == IncomingMessage(ANYTHING, alice.name, ANYTHING, pattern(size))
+
+
+@clause("SEND-BODY")
+def test_all_bytes(sending: None, alice: Peer, bob: Peer) -> None:
+    """A body with all 256 byte values arrives as it was sent"""
+    assert deliver(alice, bob, ALL_BYTES) == IncomingMessage(ANYTHING, alice.name, ANYTHING, ALL_BYTES)
+
+
+@clause("SEND-BODY")
+@pytest.mark.parametrize(
+    "byte", [0x00, 0x0A, 0x0D, 0x20, 0x22, 0x25, 0x27, 0x5C, 0x7F, 0x80, 0xC3, 0xFF], ids="0x{:02x}".format
+)
+def test_one_byte(sending: None, alice: Peer, bob: Peer, byte: int) -> None:
+    """A body that starts, ends and is full of such bytes arrives as it was sent"""
+    body = bytes([byte]) * 3
+
+    assert deliver(alice, bob, body) == IncomingMessage(ANYTHING, alice.name, ANYTHING, body)
+
+
+# SEND-ORDER, SEND-ONCE, SEND-PRIVATE
+
+
+@clause("SEND-ORDER")
+def test_in_one_segment(sending: None, alice: Peer, bob: Peer) -> None:
+    """Twenty messages in one segment arrive in order"""
+    sent = [b"%d" % number for number in range(20)]
+    alice.send(*(SendMessage(bob.name, body) for body in sent))
+
+    assert bodies([bob.receive() for _ in sent]) == sent
+
+
+@clause("SEND-ORDER")
+def test_long_before_short(sending: None, alice: Peer, bob: Peer) -> None:
+    """A short message does not overtake a longer one"""
+    sent = [pattern(size) for size in (1000, 1, 900, 2, 800, 3)]
+    alice.send(*(SendMessage(bob.name, body) for body in sent))
+
+    assert bodies([bob.receive() for _ in sent]) == sent
+
+
+@clause("SEND-ONCE")
+def test_pushed_once(sending: None, alice: Peer, bob: Peer) -> None:
+    """A message that was pushed does not come again"""
+    alice.send_message(bob.name, b"once")
+
+    assert bodies(picked(bob.until_fence(), IncomingMessage)) == [b"once"]
+
+
+@clause("SEND-ONCE")
+def test_pushed_and_not_queued(sending: None, alice: Peer, bob: Peer) -> None:
+    """A message that was pushed is not brought again by GET_MESSAGES"""
+    deliver(alice, bob, b"once")
+
+    assert poll(bob) == []
+
+
+@clause("SEND-ONCE")
+def test_not_again_at_the_next_login(sending: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """A message that was pushed does not come again after the next login"""
+    deliver(alice, bob, b"once")
+    bob.drop()
+    again = connect(bob.account)
+    again.login()
+
+    assert poll(again) == []
+
+
+@clause("SEND-PRIVATE")
+def test_not_to_others(sending: None, alice: Peer, bob: Peer, carol: Peer) -> None:
+    """A message to one user does not reach another"""
+    alice.send_message(bob.name, b"for bob")
+    alice.send_message(carol.name, b"for carol")
+
+    assert bodies([carol.receive()]) == [b"for carol"]
+
+
+@clause("SEND-PRIVATE")
+def test_not_back_to_the_sender(sending: None, alice: Peer, bob: Peer) -> None:
+    """A message does not come back to its sender"""
+    alice.send_message(bob.name, b"for bob")
+
+    assert picked(alice.until_fence(), IncomingMessage) == []
+
+
+@clause("SEND-PRIVATE")
+def test_not_to_a_visitor(sending: None, outsider: Peer, alice: Peer, bob: Peer) -> None:
+    """A message does not reach a connection that is not logged in"""
+    deliver(alice, bob, b"for bob")
+
+    assert outsider.until_fence() == []
+
+
+@clause("SEND-PRIVATE")
+def test_not_to_a_name_that_is_alike(
+    sending: None, alice: Peer, bob: Peer, connect: Connect, new_account: Account
+) -> None:
+    """A message does not reach a user whose name is the recipient's and one letter more"""
+    longer = connect(Account(new_account.name[:20] + b"x"))
+    longer.register()
+    longer.login()
+    shorter = connect(Account(new_account.name[:20]))
+    shorter.register()
+    alice.send_message(shorter.name, b"for the shorter")
+
+    assert picked(longer.until_fence(), IncomingMessage) == []
+
+
+# SEND-NOBODY, SEND-SELF
+
+
+@clause("SEND-NOBODY")
+def test_unregistered(alice: Peer, new_account: Account) -> None:
+    """A message to a name that nobody registered is refused"""
+    reply = alice.send_message(new_account.name, b"anybody?")
+
+    assert reply == one_of(error(ErrorCode.USER_NOT_FOUND), acknowledged(AckStatus.FAILED))
+
+
+@clause("SEND-NOBODY")
+def test_prefix(alice: Peer, bob: Peer) -> None:
+    """A message to the beginning of a user's name is refused"""
+    reply = alice.send_message(bob.name[:-1], b"anybody?")
+
+    assert reply == one_of(error(ErrorCode.USER_NOT_FOUND), acknowledged(AckStatus.FAILED))
+
+
+@clause("SEND-NOBODY")
+def test_empty_name(alice: Peer) -> None:
+    """A message to the empty name is refused"""
+    reply = alice.send_message(b"", b"anybody?")
+
+    assert reply == one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))
+
+
+@clause("SEND-NOBODY")
+def test_session_goes_on(alice: Peer, new_account: Account) -> None:
+    """After a message to nobody, the session goes on"""
+    alice.send_message(new_account.name, b"anybody?")
+
+    assert alice.until_fence() == []
+
+
+@clause("SEND-SELF")
+def test_delivered_to_oneself(sending: None, alice: Peer) -> None:
+    """A message to oneself is delivered"""
+    alice.send(SendMessage(alice.name, b"note"))
+
+    assert bodies(picked(alice.until_fence(), IncomingMessage)) == [b"note"]
+
+
+@clause("SEND-SELF")
+def test_acknowledged_to_oneself(sending: None, alice: Peer) -> None:
+    """A message to oneself is acknowledged as delivered"""
+    alice.send(SendMessage(alice.name, b"note"))
+
+    assert picked(alice.until_fence(), MessageAck) == [acknowledged(AckStatus.DELIVERED)]

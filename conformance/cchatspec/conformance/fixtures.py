@@ -1,0 +1,202 @@
+"""What cases ask for by name: peers in every state, accounts, the foundations and the open points' notebook.
+
+`stranger` is connected and nothing else; `visitor` is connected and registered but not logged in; `alice`, `bob` and `carol` are
+logged in. `connect` and `login` make more of them. Every fixture requires the foundations that it stands on, so that a case whose
+way is barred is blocked by the clause that bars it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import pytest
+
+from cchatspec.conformance.harness.outcomes import Blocked
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.target import Foundation, Target
+from cchatspec.conformance.harness.wirelog import WireLog
+
+TARGET = pytest.StashKey[Target]()
+LOG = pytest.StashKey[WireLog]()
+OBSERVED = pytest.StashKey[dict[str, str]]()
+
+
+class Connect(Protocol):
+    """Opens a connection, for a fresh account unless one is given."""
+
+    def __call__(self, account: Account | None = None, who: str = "") -> Peer:
+        """Connect."""
+
+
+class Login(Protocol):
+    """Opens a connection and logs in, as a fresh user unless an account is given."""
+
+    def __call__(self, account: Account | None = None, who: str = "") -> Peer:
+        """Log in."""
+
+
+class Observe(Protocol):
+    """Notes which reading of the case's open point the target shows."""
+
+    def __call__(self, reading: str) -> None:
+        """Note a reading."""
+
+
+class Attempt(Protocol):
+    """Gives back the attempt at a foundation."""
+
+    def __call__(self, clause: str) -> Foundation:
+        """Try it, if it has not been tried."""
+
+
+@pytest.fixture
+def target(request: pytest.FixtureRequest) -> Target:
+    """The implementation under test."""
+    return request.config.stash[TARGET]
+
+
+@pytest.fixture
+def log(request: pytest.FixtureRequest) -> WireLog:
+    """The wire log of this case."""
+    node: pytest.Item = request.node
+    return node.stash[LOG]
+
+
+@pytest.fixture
+def connect(target: Target, log: WireLog, request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Opens connections that are closed when the case is over."""
+    hint = request.node.originalname.removeprefix("test_")
+    peers: list[Peer] = []
+
+    def open_one(account: Account | None = None, who: str = "") -> Peer:
+        target.require("REG-OK")
+        peers.append(Peer(target, account or target.new_account(f"{who or 'user'}_{hint}"), log, who))
+        return peers[-1]
+
+    yield open_one
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture
+def new_account(target: Target, request: pytest.FixtureRequest) -> Account:
+    """An account that nobody has registered."""
+    return target.new_account(f"new_{request.node.originalname.removeprefix('test_')}")
+
+
+@pytest.fixture
+def login(target: Target, connect: Connect) -> Login:
+    """Logs users in, and registers those that come without an account."""
+
+    def enter(account: Account | None = None, who: str = "") -> Peer:
+        target.require("KEY-FOUND")
+        peer = connect(account, who)
+        if account is None:
+            peer.register()
+        peer.login()
+        if not peer.logged_in:
+            raise Blocked("LOGIN-PROOF", f"the login of '{who or 'a user'}' failed, though another one worked")
+        return peer
+
+    return enter
+
+
+@pytest.fixture
+def stranger(connect: Connect) -> Peer:
+    """A connection on which nothing has been sent; its account is not registered."""
+    return connect(who="stranger")
+
+
+@pytest.fixture
+def visitor(connect: Connect) -> Peer:
+    """A connection that has registered its account and is not logged in."""
+    peer = connect(who="visitor")
+    peer.register()
+    return peer
+
+
+@pytest.fixture
+def outsider(target: Target, visitor: Peer) -> Peer:
+    """A visitor to a target on which logging in works, so that being refused means something."""
+    target.require("KEY-FOUND")
+    return visitor
+
+
+@pytest.fixture
+def alice(login: Login) -> Peer:
+    """A logged-in user."""
+    return login(who="alice")
+
+
+@pytest.fixture
+def bob(login: Login) -> Peer:
+    """A second logged-in user."""
+    return login(who="bob")
+
+
+@pytest.fixture
+def carol(login: Login) -> Peer:
+    """A third logged-in user."""
+    return login(who="carol")
+
+
+@pytest.fixture
+def absent(target: Target, connect: Connect) -> Account:
+    """A registered user who is not logged in and never was."""
+    target.require("KEY-FOUND")
+    peer = connect(who="absent")
+    peer.register()
+    peer.close()
+    return peer.account
+
+
+@pytest.fixture
+def attempt(target: Target, log: WireLog) -> Attempt:
+    """Gives back the attempt at a foundation, with the log of it."""
+
+    def look(clause: str) -> Foundation:
+        if target.gone:
+            raise Blocked("ROBUST-ALIVE", target.gone)
+        found = target.foundation(clause)
+        log.entries.extend(found.log)
+        return found
+
+    return look
+
+
+@pytest.fixture
+def sending(target: Target) -> None:
+    """Messages to users who are there arrive, on this target."""
+    target.require("SEND-ACK")
+    target.require("SEND-PUSH")
+
+
+@pytest.fixture
+def queueing(target: Target) -> None:
+    """Messages are queued for absent users and delivered, on this target."""
+    target.require("QUEUE-ACK")
+    target.require("QUEUE-DELIVER")
+
+
+@pytest.fixture
+def listing(target: Target) -> None:
+    """Users can be listed, on this target."""
+    target.require("LIST-ALL")
+
+
+@pytest.fixture
+def telling(target: Target) -> None:
+    """Changes of status are told to others, on this target."""
+    target.require("STATUS-TELL")
+
+
+@pytest.fixture
+def observe(request: pytest.FixtureRequest) -> Observe:
+    """Notes the reading of the open point that this case observes."""
+    point = request.node.get_closest_marker("open_point").args[0]
+
+    def note(reading: str) -> None:
+        request.config.stash[OBSERVED][point] = reading
+
+    return note

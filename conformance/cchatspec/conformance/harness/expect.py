@@ -1,0 +1,194 @@
+"""What a case may compare replies with: messages with parts that are left open, and alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cchatspec.conformance.harness.outcomes import Ending, Reply
+from cchatspec.spec import Error, ErrorCode, LoginResponse, Message, MessageAck, RegisterResponse
+
+
+class Anything:
+    """Equal to every value: a part of a message that the clause says nothing about."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "anything"
+
+
+#: Stands for a value that the clause leaves open.
+ANYTHING: Any = Anything()
+
+
+class _Bytes32:
+    """Equal to any 32 bytes."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, bytes) and len(other) == 32
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "32 bytes"
+
+
+#: Stands for any 32 bytes.
+BYTES_32: Any = _Bytes32()
+
+
+class _Near:
+    """Equal to every number within the tolerance."""
+
+    def __init__(self, number: float, tolerance: float) -> None:
+        self.number = number
+        self.tolerance = tolerance
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int) and abs(other - self.number) <= self.tolerance
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return f"{self.number:.0f} ± {self.tolerance}"
+
+
+def near(number: float, tolerance: float) -> Any:
+    """Any integer within the tolerance of this number."""
+    return _Near(number, tolerance)
+
+
+class OneOf:
+    """Equal to whatever equals one of its alternatives."""
+
+    def __init__(self, *alternatives: object) -> None:
+        self.alternatives = alternatives
+
+    def __eq__(self, other: object) -> bool:
+        return any(other == alternative for alternative in self.alternatives)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return " or ".join(map(repr, self.alternatives))
+
+
+def error(code: ErrorCode) -> Error:
+    """An ERROR with this code and any text."""
+    return Error(code, ANYTHING)
+
+
+def registered() -> RegisterResponse:
+    """A REGISTER_RESPONSE that says success."""
+    return RegisterResponse(1)
+
+
+def register_refused(code: ErrorCode) -> RegisterResponse:
+    """A REGISTER_RESPONSE that says failure with this code."""
+    return RegisterResponse(0, code)
+
+
+class _AnyMessage:
+    """Equal to every message that could be read."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "a message that follows its layout"
+
+
+#: Stands for any message that follows its layout.
+A_MESSAGE: Any = _AnyMessage()
+
+
+class _InStep:
+    """Equal to a list of messages, none of which is unreadable and after which the connection still answers."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, list) and all(isinstance(reply, Message) for reply in other)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "any messages, and a connection that still answers"
+
+
+#: Stands for whatever came, as long as the connection is not out of step.
+IN_STEP: Any = _InStep()
+
+
+def challenge_given() -> LoginResponse:
+    """A LOGIN_RESPONSE that says success and carries a challenge."""
+    return LoginResponse(1, BYTES_32)
+
+
+def login_accepted() -> LoginResponse:
+    """A LOGIN_RESPONSE that says success; what else it carries is FRAME-LAYOUT's question."""
+    return LoginResponse(1, ANYTHING)
+
+
+def login_refused() -> LoginResponse:
+    """A LOGIN_RESPONSE that says failure."""
+    return LoginResponse(0)
+
+
+def no_login() -> OneOf:
+    """LOGIN_RESPONSE failure or an ERROR: any reply that gives neither challenge nor session."""
+    return OneOf(LoginResponse(0), Error(ANYTHING, ANYTHING))
+
+
+def acknowledged(status: int) -> MessageAck:
+    """A MESSAGE_ACK with this status and any id."""
+    return MessageAck(ANYTHING, status)
+
+
+def one_of(*alternatives: object) -> Any:
+    """Any of these."""
+    return OneOf(*alternatives)
+
+
+class _ThenMayClose:
+    """These replies, after which the connection may live or be closed by the target."""
+
+    def __init__(self, replies: Sequence[object]) -> None:
+        self.replies = list(replies)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, list):
+            return False
+        closed = bool(other) and other[-1] in (Ending.FIN, Ending.RST)
+        return bool(self.replies == (other[:-1] if closed else other))
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return f"{self.replies!r}, after which the connection may be closed"
+
+
+def refusal(*replies: object) -> Any:
+    """Exactly these replies; whether the connection lives on is an open point (`after-malformed`)."""
+    return _ThenMayClose(replies)
+
+
+def closed() -> OneOf:
+    """The connection is closed, cleanly or not."""
+    return OneOf(Ending.FIN, Ending.RST)
+
+
+def is_refusal(reply: Reply) -> bool:
+    """Whether a SEND_MESSAGE was turned down in one of the right ways: an ERROR, or MESSAGE_ACK status 0."""
+    return isinstance(reply, Error) or (isinstance(reply, MessageAck) and reply.status == 0)

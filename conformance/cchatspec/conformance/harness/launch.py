@@ -1,0 +1,129 @@
+"""Starting, restarting and ending a target that is given as a command."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from time import monotonic
+
+from cchatspec.conformance.harness.outcomes import TargetError
+
+#: Starts the reference server, through the same contract as anybody's. -P keeps the working directory off the import path.
+REFERENCE_COMMAND = shlex.join([sys.executable, "-P", "-m", "cchatspec.cli", "serve", "--port", "{port}"])
+
+_START_LIMIT_S = 15.0
+_END_LIMIT_S = 5.0
+_POLL_S = 0.01
+_TAIL_BYTES = 2000
+
+
+class Launcher:
+    """A target process on loopback; `{port}` in the command is replaced by a free port.
+
+    The process runs in a session of its own, and its output goes to a file, of which the end is shown when it fails.
+    """
+
+    def __init__(self, command: str) -> None:
+        if "{port}" not in command:
+            raise TargetError(f"the launch command has no '{{port}}' to put the port in: {command}")
+        self.command = command
+        self.host = "127.0.0.1"
+        self.port = _free_port(self.host)
+        self.restarts = 0
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the launcher)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the command and wait until it accepts connections.
+
+        Raises:
+            TargetError: it can't be started, ends at once, or doesn't accept in time.
+        """
+        arguments = [argument.replace("{port}", str(self.port)) for argument in shlex.split(self.command)]
+        if not arguments:
+            raise TargetError("the launch command is empty")
+        try:
+            self._process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise TargetError(f"cannot start '{arguments[0]}': {problem.strerror or problem}") from None
+        self._wait_until_it_accepts()
+
+    def _wait_until_it_accepts(self) -> None:
+        assert self._process is not None
+        until = monotonic() + _START_LIMIT_S
+        while monotonic() < until:
+            if self._process.poll() is not None:
+                raise TargetError(f"the launched target ended at once ({self.how_it_ended()}){self._tail_text()}")
+            try:
+                socket.create_connection((self.host, self.port), timeout=1).close()
+            except OSError:
+                # Waiting for it to end is the one event there is; not ending within the moment is the usual case.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_POLL_S)
+            else:
+                return
+        self.stop()
+        raise TargetError(
+            f"the launched target does not accept on port {self.port} after {_START_LIMIT_S:.0f} s{self._tail_text()}"
+        )
+
+    @property
+    def died(self) -> bool:
+        """Whether the process has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    def how_it_ended(self) -> str:
+        """`exit status 1`, `signal SIGSEGV`, or `running`."""
+        status = self._process.poll() if self._process else None
+        if status is None:
+            return "running"
+        return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+    def restart(self) -> None:
+        """Start again what has died or hangs."""
+        self.stop()
+        self.restarts += 1
+        self.start()
+
+    def stop(self) -> None:
+        """End the process and what it started: SIGTERM, and SIGKILL if that is not enough."""
+        if self._process is None:
+            return
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, kind)
+            try:
+                self._process.wait(_END_LIMIT_S)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+
+    def tail(self) -> str:
+        """The end of what the process printed."""
+        size = self._output.seek(0, os.SEEK_END)
+        self._output.seek(max(0, size - _TAIL_BYTES))
+        text = self._output.read().decode("utf-8", "backslashreplace")
+        self._output.seek(0, os.SEEK_END)
+        return text.strip()
+
+    def _tail_text(self) -> str:
+        tail = self.tail()
+        return f"; it printed:\n{tail}" if tail else "; it printed nothing"
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

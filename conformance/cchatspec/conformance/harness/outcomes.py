@@ -1,0 +1,54 @@
+"""What can come back from a target besides messages, and what stops a case before its question.
+
+Outcomes are values: a case compares what came with what is right, and a connection that ended or a frame that nobody can read
+is just another thing that can come. The exceptions are for what is not the case's question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cchatspec.spec import Message
+
+
+class Ending(Enum):
+    """How a connection stopped answering. These four are never taken for one another."""
+
+    FIN = "connection closed (FIN)"
+    RST = "connection reset (RST)"
+    DEADLINE = "no reply before the deadline"
+    REFUSED = "connection refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Bytes that are no right frame: which clause they break, and how."""
+
+    clause: str
+    reason: str
+    data: bytes
+
+
+Reply = Message | Unreadable | Ending
+
+
+class Blocked(Exception):
+    """The case cannot get as far as its question: `clause` is what stopped it."""
+
+    def __init__(self, clause: str, reason: str) -> None:
+        super().__init__(reason)
+        self.clause = clause
+        self.reason = reason
+
+
+class RateLimited(Exception):
+    """The target answered ERROR 06 to a request that is no flood."""
+
+
+class NotApplicable(Exception):
+    """The case does not apply to this target; the text says why."""
+
+
+class TargetError(Exception):
+    """The target cannot be reached or started; the text is for the user."""

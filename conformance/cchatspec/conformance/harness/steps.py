@@ -1,0 +1,144 @@
+"""Steps that more than one case takes: chains of requests with one result, and what is picked out of replies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cchatspec.conformance.harness.expect import is_refusal
+from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply, Unreadable
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.spec import (
+    GetMessages,
+    IncomingMessage,
+    ListUsers,
+    LoginResponse,
+    Message,
+    MessageAck,
+    MessageType,
+    RegisterResponse,
+    RegisterUser,
+    SendMessage,
+    UserListResponse,
+    build,
+)
+
+#: The order of the group that Ed25519 signatures count in.
+_ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+def cut(message: Message, count: int) -> bytes:
+    """The payload of a message without its last `count` bytes."""
+    return build(message)[5:][:-count]
+
+
+def strictly(peer: Peer) -> Peer:
+    """The peer, which from now on takes no lenient reading."""
+    peer.lenient = False
+    return peer
+
+
+def of_type(reply: Reply, kind: type[Message], clause: str) -> Reply:
+    """A reply whose layout can be judged: a message of this type, or something unreadable.
+
+    Raises:
+        Blocked: nothing of the kind came, which is the question of another clause.
+    """
+    if isinstance(reply, kind | Unreadable):
+        return reply
+    raise Blocked(clause, f"the target sent no {MessageType(kind.type).name} where one belongs")
+
+
+def picked(replies: list[Reply], kind: type[Message]) -> list[Reply]:
+    """The replies of one type, and whatever is no message."""
+    return [reply for reply in replies if isinstance(reply, kind) or not isinstance(reply, Message)]
+
+
+def poll(peer: Peer) -> list[Reply]:
+    """All messages that a logged-in user gets when they poll, in order, with those that came at login."""
+    peer.send(GetMessages())
+    return picked(peer.until_fence(), IncomingMessage)
+
+
+def bodies(replies: list[Reply]) -> list[object]:
+    """The bodies of messages; what is no message stays as it is."""
+    return [reply.encrypted_message if isinstance(reply, IncomingMessage) else reply for reply in replies]
+
+
+def ids(replies: Sequence[Reply]) -> list[object]:
+    """The message ids of acknowledgements and messages; what is neither stays as it is."""
+    return [reply.message_id if isinstance(reply, MessageAck | IncomingMessage) else reply for reply in replies]
+
+
+def listed(peer: Peer, name: bytes) -> list[object]:
+    """The statuses under which a name stands in the list of users: one, if all is right."""
+    reply = peer.request(ListUsers())
+    if not isinstance(reply, UserListResponse):
+        return [reply]
+    return [user.status for user in reply.users if user.username == name]
+
+
+def deliver(sender: Peer, recipient: Peer, body: bytes) -> Reply:
+    """Send a message and give back what reaches the recipient.
+
+    Raises:
+        NotApplicable: the target refuses bodies of this size.
+    """
+    reply = sender.send_message(recipient.name, body)
+    if is_refusal(reply):
+        raise NotApplicable(f"the target takes no body of {len(body)} bytes")
+    return recipient.receive()
+
+
+def send_all(sender: Peer, recipient: bytes, bodies: list[bytes]) -> list[Reply]:
+    """Send messages in one write and give back their acknowledgements."""
+    sender.send(*(SendMessage(recipient, body) for body in bodies))
+    return [sender.receive() for _ in bodies]
+
+
+def second_session(first: Peer, second: Peer) -> Peer:
+    """Log in on `second` as the user of `first`.
+
+    Raises:
+        NotApplicable: the target refuses second sessions.
+    """
+    second.account = first.account
+    second.login()
+    if not second.logged_in:
+        raise NotApplicable("the target refuses a second session of a user")
+    return second
+
+
+def forged_login(peer: Peer, key: bytes, signature: bytes) -> Reply:
+    """Register a key and log in with a signature that nobody made: the refusal of either, or the success of the login."""
+    reply = peer.request(RegisterUser(peer.name, key))
+    if reply != RegisterResponse(1):
+        return reply
+    reply = peer.ask()
+    if not isinstance(reply, LoginResponse) or reply.success != 1:
+        return reply
+    return peer.prove(signature)
+
+
+def add_group_order(signature: bytes) -> bytes:
+    """The same signature with a scalar that is not reduced: S + L in place of S."""
+    scalar = int.from_bytes(signature[32:], "little") + _ED25519_ORDER
+    return signature[:32] + scalar.to_bytes(32, "little")
+
+
+def flip_bit(data: bytes, bit: int) -> bytes:
+    """The data with one bit changed; bit 0 is the lowest of the first byte."""
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << (bit % 8)
+    return bytes(changed)
+
+
+def account_with_key(account: Account, index: int, value: int) -> Account:
+    """The account with a real key pair whose public key has this byte at this index."""
+    while account.public_key[index] != value:
+        account = Account(account.name)
+    return account
+
+
+def is_closed(replies: list[Reply]) -> bool:
+    """Whether replies end with the end of the connection, clean or not."""
+    return bool(replies) and replies[-1] in (Ending.FIN, Ending.RST)

@@ -1,0 +1,215 @@
+"""What is judged: an address, perhaps a process behind it, and what the harness has learned about it so far.
+
+A target hands out names and connections, tells whether it still serves, and keeps the *foundations*: the steps that other cases
+build on, each tried once, in order. When a foundation does not hold, everything above it is blocked by its clause.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import string
+from dataclasses import dataclass, field
+from itertools import count
+
+from cchatspec.conformance.harness.foundations import FOUNDATIONS
+from cchatspec.conformance.harness.launch import REFERENCE_COMMAND, Launcher
+from cchatspec.conformance.harness.outcomes import Blocked, Ending, RateLimited, TargetError, Unreadable
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.reading import Deviation
+from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
+
+#: How long a read may take before anything is known about the target, and the bounds of what is set afterwards, in seconds.
+FIRST_DEADLINE_S = 4.0
+SHORTEST_DEADLINE_S = 1.0
+LONGEST_DEADLINE_S = 10.0
+_ROUND_TRIPS = 200
+
+_MAX_NAME = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """A step that other cases build on: what came and what is right, with the log of the attempt."""
+
+    clause: str
+    came: object
+    expected: object
+    log: tuple[WireEntry, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the step worked."""
+        return bool(self.came == self.expected)
+
+
+@dataclass
+class Target:
+    """The implementation under test.
+
+    Attributes:
+        host, port: where it accepts connections.
+        launcher: the process behind it, if the harness started it.
+        deadline: how long one read may take, in seconds; adapted to the measured round trip.
+        deviations: what broke a clause in any frame, with the case in which it was met.
+        deaths: the cases after which the target no longer served, and how it ended.
+    """
+
+    host: str
+    port: int
+    launcher: Launcher | None = None
+    deadline: float = FIRST_DEADLINE_S
+    case: str = ""
+    deviations: list[tuple[str, Deviation]] = field(default_factory=list)
+    deaths: list[tuple[str, str]] = field(default_factory=list)
+    gone: str = ""
+    _foundations: dict[str, Foundation] = field(default_factory=dict)
+    _tag: str = field(default_factory=lambda: "".join(secrets.choice(string.ascii_lowercase) for _ in range(5)))
+    _numbers: count[int] = field(default_factory=lambda: count(1))
+    _resident: Account | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.host, self.port
+
+    def note(self, deviation: Deviation) -> None:
+        """Remember what breaks a clause in any frame."""
+        self.deviations.append((self.case, deviation))
+
+    def new_account(self, hint: str = "") -> Account:
+        """An account with a fresh portable name of at most 31 bytes that carries the hint."""
+        start = f"{self._tag}{next(self._numbers)}_"
+        tail = "".join(char if char.isalnum() else "_" for char in hint)
+        return Account((start + tail)[:_MAX_NAME].rstrip("_").encode())
+
+    # Foundations
+
+    def foundation(self, clause: str) -> Foundation:
+        """The attempt at a foundation, made once; those under it must hold.
+
+        Raises:
+            Blocked: one under it does not hold.
+        """
+        if clause not in self._foundations:
+            step = FOUNDATIONS[clause]
+            if step.needs is not None:
+                self.require(step.needs)
+            log = WireLog()
+            came, expected = step.attempt(self, log)
+            self._foundations[clause] = Foundation(clause, came, expected, tuple(log.entries))
+        return self._foundations[clause]
+
+    def require(self, clause: str) -> None:
+        """Go on only if a foundation and all under it hold.
+
+        Raises:
+            Blocked: it does not, by its clause or by that of a frame that cannot be read.
+        """
+        if self.gone:
+            raise Blocked("ROBUST-ALIVE", self.gone)
+        found = self.foundation(clause)
+        if found.holds:
+            return
+        for reply in found.came if isinstance(found.came, list) else [found.came]:
+            if isinstance(reply, Unreadable):
+                raise Blocked(reply.clause, f"the target's frames cannot be read: {reply.reason}")
+        raise Blocked(clause, FOUNDATIONS[clause].lack)
+
+    @property
+    def broken_foundations(self) -> list[Foundation]:
+        """The foundations that were tried and do not hold."""
+        return [found for found in self._foundations.values() if not found.holds]
+
+    # Whether it lives
+
+    def check_reachable(self) -> None:
+        """Connect once.
+
+        Raises:
+            TargetError: nobody accepts connections there.
+        """
+        try:
+            socket.create_connection(self.address, timeout=self.deadline).close()
+        except socket.gaierror as problem:
+            raise TargetError(f"cannot resolve '{self.host}': {problem.strerror}") from None
+        except (OSError, OverflowError) as problem:
+            reason = getattr(problem, "strerror", None) or problem
+            raise TargetError(
+                f"cannot connect to {self.host}:{self.port}: {reason}. Is the server running there?"
+            ) from None
+
+    def still_serves(self) -> bool:
+        """Whether a fresh connection gets an answer to a request that was answered before."""
+        if self.gone or self._resident is None:
+            return not self.gone
+        try:
+            peer = Peer(self, self._resident, WireLog())
+        except Blocked:
+            return False
+        try:
+            return not isinstance(peer.register(), Ending)
+        except RateLimited:
+            return True
+        finally:
+            peer.close()
+
+    def bury(self, case: str) -> str:
+        """Say how the target ended after a case, and start it again if it was launched."""
+        how = (
+            f"the process ended with {self.launcher.how_it_ended()}"
+            if self.launcher and self.launcher.died
+            else "it no longer answers"
+        )
+        self.deaths.append((case, how))
+        if self.launcher is None:
+            self.gone = f"the target no longer serves since {case}: {how}"
+            return how
+        try:
+            self.launcher.restart()
+        except TargetError as problem:
+            self.gone = f"the target could not be started again after {case}: {problem}"
+            return how
+        self._move_in()
+        return f"{how}, and was started again"
+
+    def _move_in(self) -> None:
+        """Register the account by which `still_serves` asks, which a restarted target may have forgotten."""
+        if self._resident is not None:
+            peer = Peer(self, self._resident, WireLog())
+            peer.register()
+            peer.close()
+
+    def settle(self, resident: Account, round_trip: float) -> None:
+        """Take this registered account to ask with, and a deadline from how long its registration took, in seconds."""
+        self._resident = resident
+        self.deadline = min(max(_ROUND_TRIPS * round_trip, SHORTEST_DEADLINE_S), LONGEST_DEADLINE_S)
+
+
+def open_target(address: str | None, launch: str | None) -> Target:
+    """The target that a user named: an address, a command, or with neither the reference server.
+
+    Raises:
+        TargetError: it can't be understood, started or reached.
+    """
+    if address is not None:
+        host, port = parse_address(address)
+        target = Target(host, port)
+        target.check_reachable()
+        return target
+    launcher = Launcher(launch if launch is not None else REFERENCE_COMMAND)
+    launcher.start()
+    return Target(launcher.host, launcher.port, launcher)
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT` or `[IPV6]:PORT`.
+
+    Raises:
+        TargetError: it is neither.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise TargetError(f"expected HOST:PORT such as 127.0.0.1:4000, found '{text}'")
+    return host, int(port)

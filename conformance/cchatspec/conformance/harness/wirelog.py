@@ -1,0 +1,54 @@
+"""The log of one case: everything that crossed the wire, in order, with relative times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import Literal
+
+Direction = Literal["sent", "received", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class WireEntry:
+    """One write, one frame that came, or one event such as the end of a connection.
+
+    `ms` are milliseconds since the case began; `connection` counts the case's connections from 1.
+    """
+
+    ms: float
+    connection: int
+    direction: Direction
+    data: bytes
+    text: str = ""
+
+
+class WireLog:
+    """What one case sent and received."""
+
+    def __init__(self) -> None:
+        self._start = monotonic()
+        self.entries: list[WireEntry] = []
+        self._connections = 0
+
+    def new_connection(self, who: str) -> int:
+        """The number of a connection that is being opened."""
+        self._connections += 1
+        self.event(self._connections, f"connect ({who})" if who else "connect")
+        return self._connections
+
+    def sent(self, connection: int, data: bytes) -> None:
+        """Log bytes handed to the socket in one write."""
+        self._add(connection, "sent", data)
+
+    def received(self, connection: int, data: bytes, text: str = "") -> None:
+        """Log one frame, or what is unreadable, as it came."""
+        self._add(connection, "received", data, text)
+
+    def event(self, connection: int, text: str) -> None:
+        """Log what is no data."""
+        self._add(connection, "event", b"", text)
+
+    def _add(self, connection: int, direction: Direction, data: bytes, text: str = "") -> None:
+        ms = (monotonic() - self._start) * 1000
+        self.entries.append(WireEntry(ms, connection, direction, data, text))

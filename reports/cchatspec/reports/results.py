@@ -1,0 +1,192 @@
+"""The results model: what `results.json` holds, how it is written and read, and which exit status it means.
+
+The JSON is stable (`cchatspec-results/1`); its schema is shipped as `results.schema.json` and generated from these classes. It is
+the only source of every other form of report.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+SCHEMA: Literal["cchatspec-results/1"] = "cchatspec-results/1"
+
+Verdict = Literal["pass", "fail", "warn", "inconclusive", "skip"]
+LevelName = Literal["MUST", "SHOULD", "OPEN"]
+
+#: The verdicts from the one that decides for a clause to the one that yields to all others.
+_WEIGHT: dict[Verdict, int] = {"fail": 0, "warn": 1, "inconclusive": 2, "pass": 3, "skip": 4}
+
+
+class ResultsError(ValueError):
+    """A file is no results file; the text says why."""
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """What made the results."""
+
+    name: str
+    version: str
+
+
+class TargetInfo(msgspec.Struct, frozen=True):
+    """What was judged; `launch` is the command if it was started for the run."""
+
+    name: str
+    address: str
+    launch: str | None = None
+
+
+class WireLine(msgspec.Struct, frozen=True):
+    """One line of a case's wire log.
+
+    `ms` since the case began; `connection` counts from 1; `hex` holds at most the first 512 of `size` bytes.
+    """
+
+    ms: float
+    connection: int
+    direction: Literal["sent", "received", "event"]
+    text: str
+    size: int = 0
+    hex: str = ""
+
+
+class CaseResult(msgspec.Struct, frozen=True):
+    """The verdict on one case and what it rests on; the log is kept for what did not pass."""
+
+    id: str
+    title: str
+    clauses: list[str]
+    level: LevelName
+    verdict: Verdict
+    reason: str | None
+    blocked_by: str | None
+    duration_s: float
+    replay: str
+    expected: str | None = None
+    came: str | None = None
+    wire: list[WireLine] = []
+
+
+class ClauseResult(msgspec.Struct, frozen=True):
+    """The verdict on one clause: the gravest of its cases'."""
+
+    id: str
+    level: LevelName
+    verdict: Verdict
+    cases: list[str]
+
+
+class OpenPointResult(msgspec.Struct, frozen=True):
+    """What the target chose where the protocol leaves a choice, and what its profile declared."""
+
+    observed: str | None
+    declared: str | None = None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The number of cases with each verdict."""
+
+    passed: int = msgspec.field(name="pass", default=0)
+    fail: int = 0
+    warn: int = 0
+    inconclusive: int = 0
+    skip: int = 0
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """One conformance run; `complete` is false if it was interrupted or broke, and then it holds what was known."""
+
+    schema: Literal["cchatspec-results/1"] = SCHEMA
+    kind: Literal["conformance"] = "conformance"
+    tool: Tool
+    target: TargetInfo
+    started: str
+    duration_s: float
+    complete: bool = True
+    broken: list[str] = []
+    notes: list[str] = []
+    summary: Summary
+    open_points: dict[str, OpenPointResult]
+    cases: list[CaseResult]
+    clauses: list[ClauseResult]
+
+
+def summarise(cases: Iterable[CaseResult]) -> Summary:
+    """Count the verdicts."""
+    counts = dict.fromkeys(_WEIGHT, 0)
+    for case in cases:
+        counts[case.verdict] += 1
+    return Summary(counts["pass"], counts["fail"], counts["warn"], counts["inconclusive"], counts["skip"])
+
+
+def judge_clauses(cases: list[CaseResult], levels: dict[str, LevelName]) -> list[ClauseResult]:
+    """The verdict on every clause that has a case, in the order of `levels`."""
+    judged = []
+    for clause, level in levels.items():
+        mine = [case for case in cases if clause in case.clauses]
+        if mine:
+            verdict = min((case.verdict for case in mine), key=_WEIGHT.__getitem__)
+            judged.append(ClauseResult(clause, level, verdict, [case.id for case in mine]))
+    return judged
+
+
+def exit_status(results: Results, *, strict: bool = False) -> int:
+    """What the run means to a script.
+
+    0 no MUST is broken; 1 one is, or no case could be decided, or with `strict` a SHOULD is broken or a case undecided; 3 the
+    suite itself broke.
+    """
+    count = results.summary
+    if results.broken:
+        return 3
+    if count.fail or not (count.passed or count.warn):
+        return 1
+    return 1 if strict and (count.warn or count.inconclusive or not results.complete) else 0
+
+
+def write_results(results: Results, path: Path) -> None:
+    """Write the JSON, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    text = msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n"
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_results(path: Path) -> Results:
+    """Read a results file.
+
+    Raises:
+        ResultsError: it is no results file of this version, or is cut off.
+        OSError: it cannot be read.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Results)
+    except msgspec.ValidationError as problem:
+        raise ResultsError(f"{path} is no {SCHEMA} file: {problem}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise ResultsError(f"{path} is no JSON, or is cut off: {problem}") from None
+
+
+def schema_text() -> str:
+    """The JSON Schema of a results file."""
+    schema: dict[str, Any] = msgspec.json.schema(Results)
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **schema}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def schema_path() -> Path:
+    """Where the shipped schema is."""
+    return Path(__file__).with_name("results.schema.json")
