@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cchatspec.conformance.harness.foundations import FOUNDATIONS
 from cchatspec.spec import CLAUSES, FAMILIES, OPEN_POINTS
 
 if TYPE_CHECKING:
@@ -30,12 +31,16 @@ class SelectionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case; `clauses` holds the id of the open point for a case that only observes one."""
+    """One case; `clauses` holds the id of the open point for a case that only observes one.
+
+    A foundation is a case that others build on, and that is blocked by others no more than they are.
+    """
 
     id: str
     title: str
     clauses: tuple[str, ...]
     level: LevelName
+    is_foundation: bool = False
 
     @property
     def family(self) -> str:
@@ -61,13 +66,20 @@ def case_of(item: pytest.Function) -> Case:
     mark = item.get_closest_marker("clause")
     clauses: tuple[str, ...] = tuple(mark.args) if mark else ()
     _check_known(item, clauses, CLAUSES)
-    return Case(f"{clauses[0]}/{slug}", title, clauses, CLAUSES[clauses[0]].level.value)
+    return Case(f"{clauses[0]}/{slug}", title, clauses, CLAUSES[clauses[0]].level.value, "attempt" in item.fixturenames)
 
 
 def in_order(items: list[pytest.Function]) -> list[pytest.Function]:
-    """The cases by family in the order of the document, and the open points last."""
+    """The foundations first, then the cases by family in the order of the document, and the open points last."""
     order = [*FAMILIES, "OPEN"]
-    return sorted(items, key=lambda item: order.index(case_of(item).family))
+    return sorted(items, key=lambda item: (_foundation_rank(item), order.index(case_of(item).family)))
+
+
+def _foundation_rank(item: pytest.Function) -> int:
+    """The place of a foundation's own case among the foundations, which stand on one another; that of all others is behind."""
+    ranks = list(FOUNDATIONS)
+    case = case_of(item)
+    return ranks.index(case.clauses[0]) if case.is_foundation else len(ranks)
 
 
 def _check_known(item: pytest.Function, ids: tuple[str, ...], known: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cchatspec.conformance.harness.expect import Anything, OneOf
+from cchatspec.conformance.harness.expect import Anything, Matcher
 from cchatspec.conformance.harness.outcomes import Ending, Unreadable
 from cchatspec.spec import (
     HEADER_SIZE,
@@ -20,7 +20,8 @@ from cchatspec.spec import (
 )
 from cchatspec.spec.generated import messages as generated
 
-_SHOWN_BYTES = 24
+_SHOWN_TEXT = 32
+_SHOWN_BYTES = 12
 _SHOWN_ITEMS = 6
 _ERROR_TEXTS = {int(code): code.text for code in ErrorCode}
 
@@ -34,10 +35,12 @@ def describe(value: object) -> str:
             return value.value
         case Unreadable():
             return f"an unreadable frame: {value.reason}"
-        case OneOf():
-            return " or ".join(describe(alternative) for alternative in value.alternatives)
+        case Matcher():
+            return value.words([describe(part) for part in value.parts])
         case bytes():
             return describe_bytes(value)
+        case int():
+            return str(int(value))
         case list() | tuple():
             return _describe_row(value)
         case _:
@@ -90,17 +93,17 @@ def _number(message: Message, field: str, value: int) -> str:
 
 
 def _code(code: Any) -> str:
-    if code in _ERROR_TEXTS:
-        return f"{code:02x} ({_ERROR_TEXTS[code]})"
-    return "any code" if isinstance(code, Anything) else f"{code:02x} (not defined)"
+    if isinstance(code, Anything):
+        return "any code"
+    return f"{code:02x} ({_ERROR_TEXTS.get(code, 'not defined')})"
 
 
 def describe_bytes(data: bytes) -> str:
     """Bytes as a quoted text where they are printable ASCII, else in hex; long ones are cut, with their length."""
-    shown = data[:_SHOWN_BYTES]
     printable = all(0x20 <= byte < 0x7F for byte in data)
-    text = f"'{shown.decode('ascii')}'" if printable else f"0x{shown.hex()}"
-    return f"{text}… ({len(data)} bytes)" if len(data) > _SHOWN_BYTES else text
+    limit = _SHOWN_TEXT if printable else _SHOWN_BYTES
+    text = f"'{data[:limit].decode('ascii')}'" if printable else f"0x{data[:limit].hex()}"
+    return f"{text}… ({len(data)} bytes)" if len(data) > limit else text
 
 
 def describe_wire(data: bytes) -> str:

@@ -40,9 +40,7 @@ _ARROWS = {"sent": "->", "received": "<-", "event": "--"}
 def show_results(results: Results, console: Console, written: str | None = None) -> None:
     """Print a whole run; `written` is where its JSON went."""
     _show_families(results, console)
-    for case in results.cases:
-        if case.verdict in ("fail", "warn"):
-            _show_failure(case, console)
+    _show_failures(results, console)
     _show_undecided(results, console)
     _show_skipped(results, console)
     _show_open_points(results, console)
@@ -79,12 +77,30 @@ def _by_family(results: Results) -> list[tuple[str, list[CaseResult]]]:
     return sorted(grouped.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
 
 
+def _show_failures(results: Results, console: Console) -> None:
+    """Each broken clause once, with its sentence and why it matters, and under it each case that showed it."""
+    failed = [case for case in results.cases if case.verdict in ("fail", "warn")]
+    for clause, cases in groupby(sorted(failed, key=_clause_rank), key=lambda case: case.clauses[0]):
+        shown = list(cases)
+        console.print()
+        verdict = shown[0].verdict
+        console.print(Text.assemble((f"{_WORDS[verdict]}  {clause}", _STYLES[verdict]), f"  {shown[0].level}"))
+        if clause in CLAUSES:
+            _indented(console, Text(CLAUSES[clause].text))
+            _indented(console, Text(f"It matters: {CLAUSES[clause].why}", style="dim"))
+        for case in shown:
+            _show_failure(case, console)
+
+
+def _clause_rank(case: CaseResult) -> tuple[bool, int]:
+    """What a MUST failed comes before what a SHOULD did, and each in the order of the document."""
+    order = list(CLAUSES)
+    return case.verdict != "fail", order.index(case.clauses[0]) if case.clauses[0] in order else len(order)
+
+
 def _show_failure(case: CaseResult, console: Console) -> None:
     console.print()
-    console.print(Text.assemble((_WORDS[case.verdict], _STYLES[case.verdict]), f"  {case.id}  ", (case.level, "dim")))
-    for clause in case.clauses:
-        if clause in CLAUSES:
-            _indented(console, Text.assemble((f"{clause}: ", "bold"), CLAUSES[clause].text))
+    _indented(console, Text(case.id, style="bold"))
     _labelled(console, "case", case.title)
     if case.expected is not None:
         _labelled(console, "right", case.expected)
@@ -92,8 +108,6 @@ def _show_failure(case: CaseResult, console: Console) -> None:
         _labelled(console, "came", case.came)
     if case.reason is not None and case.came is None:
         _labelled(console, "reason", case.reason)
-    if case.clauses[0] in CLAUSES:
-        _labelled(console, "matters", CLAUSES[case.clauses[0]].why)
     _show_wire(case, console)
     _labelled(console, "again", case.replay)
 

@@ -99,7 +99,7 @@ def test_undefined_is_not_listed(listing: None, alice: Peer, bob: Peer) -> None:
     alice.send_raw(MessageType.SET_STATUS, b"\x07")
     alice.receive()
 
-    assert 7 not in listed(bob, alice.name)
+    assert listed(bob, alice.name) == [ONLINE]
 
 
 # STATUS-LOGIN, STATUS-LOGOUT, STATUS-LOST

@@ -9,16 +9,26 @@ from cchatspec.conformance.harness.outcomes import Ending, Reply
 from cchatspec.spec import Error, ErrorCode, LoginResponse, Message, MessageAck, RegisterResponse
 
 
-class Anything:
+class Matcher:
+    """Equal to every value that fits; `words` says which those are, and `parts` what it is made of."""
+
+    parts: tuple[object, ...] = ()
+
+    def words(self, parts: list[str]) -> str:
+        """What fits, in words, given the words of its parts."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self.words([repr(part) for part in self.parts])
+
+
+class Anything(Matcher):
     """Equal to every value: a part of a message that the clause says nothing about."""
 
     def __eq__(self, other: object) -> bool:
         return True
 
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
+    def words(self, parts: list[str]) -> str:  # noqa: D102
         return "anything"
 
 
@@ -26,16 +36,13 @@ class Anything:
 ANYTHING: Any = Anything()
 
 
-class _Bytes32:
+class _Bytes32(Matcher):
     """Equal to any 32 bytes."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, bytes) and len(other) == 32
 
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
+    def words(self, parts: list[str]) -> str:
         return "32 bytes"
 
 
@@ -43,7 +50,7 @@ class _Bytes32:
 BYTES_32: Any = _Bytes32()
 
 
-class _Near:
+class _Near(Matcher):
     """Equal to every number within the tolerance."""
 
     def __init__(self, number: float, tolerance: float) -> None:
@@ -53,10 +60,7 @@ class _Near:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, int) and abs(other - self.number) <= self.tolerance
 
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
+    def words(self, parts: list[str]) -> str:
         return f"{self.number:.0f} ± {self.tolerance}"
 
 
@@ -65,20 +69,17 @@ def near(number: float, tolerance: float) -> Any:
     return _Near(number, tolerance)
 
 
-class OneOf:
+class OneOf(Matcher):
     """Equal to whatever equals one of its alternatives."""
 
     def __init__(self, *alternatives: object) -> None:
-        self.alternatives = alternatives
+        self.parts = alternatives
 
     def __eq__(self, other: object) -> bool:
-        return any(other == alternative for alternative in self.alternatives)
+        return any(other == alternative for alternative in self.parts)
 
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return " or ".join(map(repr, self.alternatives))
+    def words(self, parts: list[str]) -> str:  # noqa: D102
+        return " or ".join(parts)
 
 
 def error(code: ErrorCode) -> Error:
@@ -96,16 +97,13 @@ def register_refused(code: ErrorCode) -> RegisterResponse:
     return RegisterResponse(0, code)
 
 
-class _AnyMessage:
+class _AnyMessage(Matcher):
     """Equal to every message that could be read."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Message)
 
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
+    def words(self, parts: list[str]) -> str:
         return "a message that follows its layout"
 
 
@@ -113,16 +111,13 @@ class _AnyMessage:
 A_MESSAGE: Any = _AnyMessage()
 
 
-class _InStep:
+class _InStep(Matcher):
     """Equal to a list of messages, none of which is unreadable and after which the connection still answers."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, list) and all(isinstance(reply, Message) for reply in other)
 
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
+    def words(self, parts: list[str]) -> str:
         return "any messages, and a connection that still answers"
 
 
@@ -160,23 +155,20 @@ def one_of(*alternatives: object) -> Any:
     return OneOf(*alternatives)
 
 
-class _ThenMayClose:
+class _ThenMayClose(Matcher):
     """These replies, after which the connection may live or be closed by the target."""
 
     def __init__(self, replies: Sequence[object]) -> None:
-        self.replies = list(replies)
+        self.parts = (list(replies),)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, list):
             return False
         closed = bool(other) and other[-1] in (Ending.FIN, Ending.RST)
-        return bool(self.replies == (other[:-1] if closed else other))
+        return bool(self.parts[0] == (other[:-1] if closed else other))
 
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return f"{self.replies!r}, after which the connection may be closed"
+    def words(self, parts: list[str]) -> str:
+        return f"{parts[0]}, after which the connection may be closed"
 
 
 def refusal(*replies: object) -> Any:

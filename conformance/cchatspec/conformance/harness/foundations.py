@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cchatspec.conformance.harness.expect import (
     ANYTHING,
+    Matcher,
     acknowledged,
     challenge_given,
     login_accepted,
@@ -129,7 +130,7 @@ def _deliver(target: Target, log: WireLog) -> Observed:
     return reply, IncomingMessage(ANYTHING, sender.name, ANYTHING, b"later")
 
 
-class _ListWith:
+class _ListWith(Matcher):
     """Equal to a USER_LIST_RESPONSE that has this name."""
 
     def __init__(self, name: bytes) -> None:
@@ -138,10 +139,7 @@ class _ListWith:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UserListResponse) and any(user.username == self.name for user in other.users)
 
-    def __hash__(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
+    def words(self, parts: list[str]) -> str:
         return f"USER_LIST_RESPONSE with the user '{self.name.decode()}'"
 
 
