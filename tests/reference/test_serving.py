@@ -12,7 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from cchatspec.spec import Error, ErrorCode, Frame, FrameReader, GetMessages, build, parse
+from cchatspec.spec import (
+    Error,
+    ErrorCode,
+    Frame,
+    FrameReader,
+    GetMessages,
+    RegisterResponse,
+    RegisterUser,
+    build,
+    parse,
+)
 
 DEADLINE = 20
 
@@ -70,13 +80,16 @@ def test_it_ends_cleanly(number: signal.Signals) -> None:
         assert program.communicate(timeout=DEADLINE) == ("", "") and program.returncode == 0
 
 
-def test_a_store_can_be_used_again_after_a_kill(tmp_path: Path) -> None:
-    store = str(tmp_path / "chat.db")
-    with served("--port", "0", "--store", store) as program:
-        port_of(program)
+def test_what_was_confirmed_survives_a_kill(tmp_path: Path) -> None:
+    options = "--port", "0", "--store", str(tmp_path / "chat.db")
+    request = build(RegisterUser(b"alice", b"k" * 32))
+    replies = []
+    for _ in range(2):
+        with served(*options) as program, socket.create_connection(("127.0.0.1", port_of(program)), DEADLINE) as client:
+            client.sendall(request)
+            replies += [parse(*frame) for frame in received(client)]
 
-    with served("--port", "0", "--store", store) as program:
-        assert port_of(program)
+    assert replies == [RegisterResponse(1), RegisterResponse(0, ErrorCode.USER_ALREADY_EXISTS)]
 
 
 def refusal(*options: str) -> tuple[int, str]:
