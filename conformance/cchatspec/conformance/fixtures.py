@@ -14,12 +14,17 @@ import pytest
 
 from cchatspec.conformance.harness.outcomes import Blocked
 from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.steps import listed
 from cchatspec.conformance.harness.target import Foundation, Target
 from cchatspec.conformance.harness.wirelog import WireLog
+from cchatspec.spec import Presence
 
 TARGET = pytest.StashKey[Target]()
 LOG = pytest.StashKey[WireLog]()
 OBSERVED = pytest.StashKey[dict[str, str]]()
+
+#: How often a list is asked for until it shows that a user has gone.
+_LIST_TRIES = 20
 
 
 class Connect(Protocol):
@@ -34,6 +39,13 @@ class Login(Protocol):
 
     def __call__(self, account: Account | None = None, who: str = "") -> Peer:
         """Log in."""
+
+
+class AwaitOffline(Protocol):
+    """Waits until a user is gone, which nobody may rely on before."""
+
+    def __call__(self, watcher: Peer, name: bytes) -> None:
+        """Wait for the STATUS_UPDATE, or where none ever comes for the list to show it."""
 
 
 class Observe(Protocol):
@@ -189,6 +201,19 @@ def listing(target: Target) -> None:
 def telling(target: Target) -> None:
     """Changes of status are told to others, on this target."""
     target.require("STATUS-TELL")
+
+
+@pytest.fixture
+def await_offline(target: Target) -> AwaitOffline:
+    """Waits until the target has taken note that a user is gone, as far as that can be seen."""
+
+    def wait(watcher: Peer, name: bytes) -> None:
+        if target.foundation("STATUS-TELL").holds:
+            watcher.await_update(name, Presence.OFFLINE)
+        else:
+            next((None for _ in range(_LIST_TRIES) if listed(watcher, name) == [Presence.OFFLINE]), None)
+
+    return wait
 
 
 @pytest.fixture

@@ -130,11 +130,11 @@ class Suite(QuietReporter):
         self._add(_result(attempt, judgement, self._replay))
 
     def _after_death(self, attempt: _Attempt, judgement: _Judgement) -> _Judgement:
-        """A crash never passes: the case after which the target was gone has failed, whatever it saw."""
+        """A crash never passes: the case after which the target was gone is ROBUST-ALIVE's finding, whatever it saw."""
         how = self.target.bury(attempt.case.id)
         if judgement.verdict in ("fail", "warn"):
             return _Judgement(judgement.verdict, f"{judgement.reason}; and then {how}")
-        return _Judgement(_failure(attempt.case.level), f"after this case the target no longer served: {how}")
+        return _Judgement("inconclusive", f"after this case the target no longer served: {how}", "ROBUST-ALIVE")
 
     def _add(self, result: CaseResult) -> None:
         self.results.append(result)
@@ -154,8 +154,11 @@ class Suite(QuietReporter):
         for met_in, deviation in self.target.deviations:
             if not self._failed(deviation.clause):
                 self._add_seen(deviation.clause, met_in, deviation.reason, deviation.data)
-        for met_in, how in self.target.deaths:
-            self._add_seen("ROBUST-ALIVE", met_in, how, b"")
+        if self.target.deaths:
+            met_in, how = self.target.deaths[0]
+            others = len(self.target.deaths) - 1
+            more = f" (and after {others} other case{'s' * (others > 1)})" if others else ""
+            self._add_seen("ROBUST-ALIVE", met_in, how + more, b"")
 
     def _failed(self, clause: str) -> bool:
         return any(clause in result.clauses and result.verdict in ("fail", "warn") for result in self.results)

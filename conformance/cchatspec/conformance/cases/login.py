@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from cchatspec.conformance.fixtures import Attempt, Connect, Login
+from cchatspec.conformance.fixtures import Attempt, AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import (
     ANYTHING,
     acknowledged,
@@ -458,12 +458,14 @@ def test_delivery_to_the_second_session(sending: None, alice: Peer, bob: Peer, c
 
 
 @clause("LOGIN-STATUS")
-def test_gone_after_both_are_lost(queueing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+def test_gone_after_both_are_lost(
+    queueing: None, alice: Peer, bob: Peer, connect: Connect, await_offline: AwaitOffline
+) -> None:
     """When both sessions have ended, a message is queued"""
     second = second_session(alice, connect(alice.account))
     alice.drop()
     second.send(Logout())
     second.until_end()
-    bob.await_update(alice.name, Presence.OFFLINE)
+    await_offline(bob, alice.name)
 
     assert bob.send_message(alice.name, b"later") == acknowledged(AckStatus.QUEUED)

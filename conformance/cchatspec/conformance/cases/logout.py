@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cchatspec.conformance.fixtures import Connect
+from cchatspec.conformance.fixtures import AwaitOffline, Connect
 from cchatspec.conformance.harness.expect import acknowledged, closed, error, login_accepted, one_of
 from cchatspec.conformance.harness.peer import Peer
 from cchatspec.conformance.harness.steps import bodies, listed, poll
@@ -59,21 +59,23 @@ def test_later_message(sending: None, alice: Peer, bob: Peer, carol: Peer) -> No
 
 
 @clause("LOGOUT-END")
-def test_later_status(listing: None, alice: Peer, bob: Peer) -> None:
+def test_later_status(listing: None, alice: Peer, bob: Peer, await_offline: AwaitOffline) -> None:
     """A status after LOGOUT in the same segment is not set"""
     alice.send(Logout(), SetStatus(Presence.AWAY))
     alice.until_end()
-    bob.await_update(alice.name, Presence.OFFLINE)
+    await_offline(bob, alice.name)
 
     assert listed(bob, alice.name) == [Presence.OFFLINE]
 
 
 @clause("LOGOUT-END")
-def test_messages_are_queued(queueing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+def test_messages_are_queued(
+    queueing: None, alice: Peer, bob: Peer, connect: Connect, await_offline: AwaitOffline
+) -> None:
     """A message to a user who has logged out waits for the next login"""
     alice.send(Logout())
     alice.until_end()
-    bob.await_update(alice.name, Presence.OFFLINE)
+    await_offline(bob, alice.name)
     bob.send_message(alice.name, b"later")
     again = connect(alice.account)
     again.login()
@@ -82,11 +84,11 @@ def test_messages_are_queued(queueing: None, alice: Peer, bob: Peer, connect: Co
 
 
 @clause("LOGOUT-END")
-def test_acknowledged_as_queued(queueing: None, alice: Peer, bob: Peer) -> None:
+def test_acknowledged_as_queued(queueing: None, alice: Peer, bob: Peer, await_offline: AwaitOffline) -> None:
     """A message to a user who has logged out is not acknowledged as delivered"""
     alice.send(Logout())
     alice.until_end()
-    bob.await_update(alice.name, Presence.OFFLINE)
+    await_offline(bob, alice.name)
 
     assert bob.send_message(alice.name, b"later") == acknowledged(AckStatus.QUEUED)
 

@@ -7,12 +7,12 @@ import time
 import pytest
 
 from cchatspec.conformance.cases.send import ALL_BYTES, CLOCK_TOLERANCE_S, pattern
-from cchatspec.conformance.fixtures import Attempt, Connect, Login
+from cchatspec.conformance.fixtures import Attempt, AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, near
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import bodies, ids, poll, send_all
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import AckStatus, IncomingMessage, Logout, Presence
+from cchatspec.spec import AckStatus, IncomingMessage, Logout
 
 QUEUED = acknowledged(AckStatus.QUEUED)
 
@@ -29,22 +29,22 @@ def test_never_there(attempt: Attempt) -> None:
 
 
 @clause("QUEUE-ACK")
-def test_after_logout(queueing: None, alice: Peer, login: Login) -> None:
+def test_after_logout(queueing: None, alice: Peer, login: Login, await_offline: AwaitOffline) -> None:
     """A message to a user who has logged out is acknowledged as queued"""
     gone = login(who="gone")
     gone.send(Logout())
     gone.until_end()
-    alice.await_update(gone.name, Presence.OFFLINE)
+    await_offline(alice, gone.name)
 
     assert alice.send_message(gone.name, b"later") == QUEUED
 
 
 @clause("QUEUE-ACK")
-def test_after_a_lost_connection(queueing: None, alice: Peer, login: Login) -> None:
+def test_after_a_lost_connection(queueing: None, alice: Peer, login: Login, await_offline: AwaitOffline) -> None:
     """A message to a user whose connection was closed is acknowledged as queued"""
     gone = login(who="gone")
     gone.drop()
-    alice.await_update(gone.name, Presence.OFFLINE)
+    await_offline(alice, gone.name)
 
     assert alice.send_message(gone.name, b"later") == QUEUED
 
@@ -118,12 +118,14 @@ def test_body(queueing: None, alice: Peer, absent: Account, login: Login, body: 
 
 
 @clause("QUEUE-DELIVER")
-def test_after_a_session(queueing: None, alice: Peer, login: Login, connect: Connect) -> None:
+def test_after_a_session(
+    queueing: None, alice: Peer, login: Login, connect: Connect, await_offline: AwaitOffline
+) -> None:
     """What was queued between two sessions of a user is delivered in the second"""
     gone = login(who="gone")
     gone.send(Logout())
     gone.until_end()
-    alice.await_update(gone.name, Presence.OFFLINE)
+    await_offline(alice, gone.name)
     alice.send_message(gone.name, b"between")
 
     assert bodies(poll(login(gone.account))) == [b"between"]

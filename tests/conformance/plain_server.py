@@ -1,0 +1,213 @@
+"""A small C-Chat server, written with struct and threads and nothing of ours, to test the judge with.
+
+    python plain_server.py PORT [FAULT …]
+
+Without a fault it follows the protocol, and where the protocol leaves a choice it takes another one than the reference server.
+"""
+
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+
+FAULTS = set(sys.argv[2:])
+LOCK = threading.RLock()
+KEYS: dict[bytes, bytes] = {}
+STATUS: dict[bytes, int] = {}
+QUEUES: dict[bytes, list[bytes]] = {}
+SESSIONS: dict[bytes, list["Session"]] = {}
+NEXT_ID = [1000]
+
+
+class Bad(Exception):
+    pass
+
+
+class Session:
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock, self.name, self.challenge, self.asked = sock, b"", b"", b""
+        self.write_lock = threading.Lock()
+        self.frames = 0
+
+    def send(self, kind: int, payload: bytes) -> None:
+        try:
+            with self.write_lock:
+                self.sock.sendall(struct.pack(">IB", len(payload), kind) + payload)
+        except OSError:
+            pass
+
+    def error(self, code: int) -> None:
+        text = b"error %d" % code
+        self.send(0x88, struct.pack(">BH", code, len(text)) + text)
+
+    def read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            more = self.sock.recv(count - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def run(self) -> None:
+        try:
+            while True:
+                length, kind = struct.unpack(">IB", self.read(5))
+                if length > 70_000:
+                    return
+                payload = self.read(length)
+                try:
+                    self.frames += 1
+                    if "rate" in FAULTS and self.frames > 100:
+                        self.error(6)
+                    elif self.handle(kind, payload) == "close":
+                        return
+                except (Bad, struct.error, IndexError):
+                    self.error(5)
+                    if "closes-after-malformed" in FAULTS:
+                        return
+        except (EOFError, OSError):
+            pass
+        finally:
+            with LOCK:
+                self.leave()
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            self.sock.close()
+
+    def leave(self) -> None:
+        if self.name and self in SESSIONS.get(self.name, []):
+            SESSIONS[self.name].remove(self)
+            if not SESSIONS[self.name]:
+                tell(self.name, 0, "silent" in FAULTS)
+
+    def handle(self, kind: int, payload: bytes) -> str | None:
+        with LOCK:
+            if kind in (1, 2):
+                name, rest = take(payload)
+                return self.register(name, rest) if kind == 1 else self.login(name, rest)
+            if kind not in range(3, 9):
+                if "dies" in FAULTS:
+                    os.abort()
+                raise Bad
+            if not self.name:
+                return self.error(4)
+            return getattr(self, f"on_{kind}")(payload)
+
+    def register(self, name: bytes, key: bytes) -> None:
+        if len(key) != 32:
+            raise Bad
+        if not 1 <= len(name) <= 31 or not name.replace(b"_", b"").isalnum():
+            return self.error(1)
+        if name in KEYS and "replaced-key" not in FAULTS:
+            return self.send(0x81, b"\x00\x02")
+        KEYS[name] = key
+        STATUS.setdefault(name, 0)
+        self.send(0x81, b"\x01\x00" if "two-byte-success" in FAULTS else b"\x01")
+
+    def login(self, name: bytes, signature: bytes) -> None:
+        if len(signature) != 64:
+            raise Bad
+        challenge, asked = self.challenge, self.asked
+        if not challenge:
+            self.challenge, self.asked = os.urandom(32), name
+            return self.send(0x82, b"\x01" + self.challenge)
+        self.challenge = b""
+        try:
+            VerifyKey(KEYS[name]).verify(challenge, signature)
+        except (KeyError, BadSignatureError, ValueError):
+            return self.send(0x82, b"\x00")
+        if asked != name or "never-accepts" in FAULTS:
+            return self.send(0x82, b"\x00")
+        self.leave()
+        self.name = name
+        SESSIONS.setdefault(name, []).append(self)
+        self.send(0x82, b"\x01" if "one-byte-login" in FAULTS else b"\x01" + bytes(32))
+        tell(name, 1)
+
+    def on_3(self, payload: bytes) -> None:
+        name, rest = take(payload)
+        if rest:
+            raise Bad
+        self.send(0x83, b"\x01" + KEYS[name] if name in KEYS else b"\x00")
+
+    def on_4(self, payload: bytes) -> None:
+        name, rest = take(payload)
+        (length,) = struct.unpack(">H", rest[:2])
+        body = rest[2:]
+        if len(body) != length:
+            raise Bad
+        if name not in KEYS:
+            return self.send(0x84, struct.pack(">IB", 0, 0))
+        if "short-body" in FAULTS:
+            body = body[:1024]
+        NEXT_ID[0] += 1
+        stamp = int(time.time())
+        message = struct.pack(">IB", NEXT_ID[0], len(self.name)) + self.name + struct.pack(">IH", stamp, len(body)) + body
+        sessions = SESSIONS.get(name)
+        self.send(0x84, struct.pack(">IB", NEXT_ID[0], 1 if sessions else 2))
+        for session in sessions or []:
+            session.send(0x85, message)
+        if not sessions:
+            QUEUES.setdefault(name, []).append(message)
+
+    def on_5(self, payload: bytes) -> None:
+        empty(payload)
+        for message in QUEUES.pop(self.name, []):
+            self.send(0x85, message)
+
+    def on_6(self, payload: bytes) -> None:
+        (status,) = struct.unpack(">B", payload)
+        if status > 2 and "any-status" not in FAULTS:
+            raise Bad
+        tell(self.name, status)
+
+    def on_7(self, payload: bytes) -> None:
+        empty(payload)
+        users = b"".join(bytes([len(name)]) + name + bytes([STATUS[name]]) for name in KEYS)
+        self.send(0x86, struct.pack(">H", len(KEYS)) + users)
+
+    def on_8(self, payload: bytes) -> str:
+        empty(payload)
+        self.error(8)
+        return "close"
+
+
+def take(payload: bytes) -> tuple[bytes, bytes]:
+    size = payload[0]
+    if len(payload) < 1 + size:
+        raise Bad
+    return payload[1 : 1 + size], payload[1 + size :]
+
+
+def empty(payload: bytes) -> None:
+    if payload:
+        raise Bad
+
+
+def tell(name: bytes, status: int, silent: bool = False) -> None:
+    STATUS[name] = status
+    if silent or "never-tells" in FAULTS:
+        return
+    for sessions in list(SESSIONS.values()):
+        for session in sessions:
+            session.send(0x87, bytes([len(name)]) + name + bytes([status]))
+
+
+def main() -> None:
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=128)
+    while True:
+        sock, _ = listener.accept()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=Session(sock).run, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()
