@@ -197,7 +197,7 @@ def _clauses(root: Section, headings: set[str]) -> tuple[tuple[Family, ...], tup
 
 
 def _clause(section: Section, headings: set[str]) -> Clause:
-    name = section.heading.text
+    name = str(tokens(parse("clause_heading", section.heading.fragment), "CLAUSE")[0])
     if len(section.blocks) < 3:
         raise DocumentError(
             section.heading.start, f"expected three paragraphs under {name}: its level, its sentence and 'Why: …'"
@@ -245,7 +245,7 @@ def _open_points(root: Section, headings: set[str]) -> tuple[OpenPoint, ...]:
 
 
 def _open_point(section: Section, headings: set[str]) -> OpenPoint:
-    name = section.heading.text
+    name = str(tokens(parse("point_heading", section.heading.fragment), "READING")[0])
     if len(section.blocks) < 5:
         raise DocumentError(
             section.heading.start,
