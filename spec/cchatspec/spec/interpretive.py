@@ -152,11 +152,13 @@ def _public(container: Any) -> dict[str, Any]:
 
 
 def _values(value: Message | Entry) -> dict[str, Any]:
-    return {
-        name: [_values(entry) for entry in item] if isinstance(item, tuple) else item
-        for name in value.__struct_fields__
-        for item in [getattr(value, name)]
-    }
+    return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+
+
+def _plain(item: Any) -> Any:
+    if isinstance(item, tuple | list):
+        return [_values(entry) for entry in item]
+    return bytes(item) if isinstance(item, bytearray | memoryview) else item
 
 
 def _check_types(value: Message | Entry, path: str) -> None:
@@ -166,11 +168,17 @@ def _check_types(value: Message | Entry, path: str) -> None:
     }
     for name in value.__struct_fields__:
         item, hint = getattr(value, name), hints[name]
-        if isinstance(item, tuple) and hint.startswith("tuple["):
+        if isinstance(item, tuple | list) and hint.startswith("tuple["):
             for index, entry in enumerate(item):
-                _check_types(entry, f"{path}.{name}[{index}]")
+                _check_entry(entry, f"{path}.{name}[{index}]")
         elif not _fits(item, hint):
             raise BuildError(f"{path}.{name}", f"expected {hint}, found {type(item).__name__}")
+
+
+def _check_entry(entry: object, path: str) -> None:
+    if not isinstance(entry, Entry):
+        raise BuildError(path, f"expected an entry, found {type(entry).__name__}")
+    _check_types(entry, path)
 
 
 def _fits(item: object, hint: str) -> bool:
@@ -178,7 +186,7 @@ def _fits(item: object, hint: str) -> bool:
         return "None" in hint
     if isinstance(item, int):
         return hint.startswith("int")
-    return isinstance(item, bytes) and hint.startswith("bytes")
+    return isinstance(item, bytes | bytearray | memoryview) and hint.startswith("bytes")
 
 
 def _path(code: int, construct_path: str) -> str:

@@ -31,17 +31,31 @@ from cchatspec.spec.generated.messages import (
 )
 from cchatspec.spec.interpretive import build_by_construct, parse_by_construct
 from cchatspec.spec.message import Message
+from cchatspec.spec.structs import packers, readers, unpackers
 
+_FRAMES_LOGIN_RESPONSE = (b"\x00\x00\x00\x01\x82\x00", b"\x00\x00\x00\x21\x82\x01")
+_FRAMES_PUBLIC_KEY_RESPONSE = (b"\x00\x00\x00\x01\x83\x00", b"\x00\x00\x00\x21\x83\x01")
+_FRAMES_REGISTER_RESPONSE = (b"\x00\x00\x00\x02\x81\x00", b"\x00\x00\x00\x01\x81\x01")
+_FRAMES_SET_STATUS = (b"\x00\x00\x00\x01\x06\x00", b"\x00\x00\x00\x01\x06\x01", b"\x00\x00\x00\x01\x06\x02")
 _pack_b = Struct(">B").pack
-_pack_h = Struct(">H").pack
-_pack_ibb = Struct(">IBB").pack
+_pack_b_n_b = packers(">B{}sB")
+_pack_ibb_n = packers(">IBB{}s")
+_pack_ibb_n_32s = packers(">IBB{}s32s")
+_pack_ibb_n_64s = packers(">IBB{}s64s")
+_pack_ibb_n_b = packers(">IBB{}sB")
+_pack_ibb_n_h = packers(">IBB{}sH")
 _pack_ibbh = Struct(">IBBH").pack
 _pack_ibh = Struct(">IBH").pack
 _pack_ibib = Struct(">IBIB").pack
-_pack_ih = Struct(">IH").pack
-_unpack_bh = Struct(">BH").unpack_from
-_unpack_ib = Struct(">IB").unpack_from
-_unpack_ih = Struct(">IH").unpack_from
+_pack_ibib_n_ih = packers(">IBIB{}sIH")
+_read_bh = Struct(">BH").unpack_from
+_read_ix_n_ih = readers(">Ix{}sIH")
+_read_x_n_b = readers(">x{}sB")
+_read_x_n_h = readers(">x{}sH")
+_unpack_ib = Struct(">IB").unpack
+_unpack_x_n_32s = unpackers(">x{}s32s")
+_unpack_x_n_64s = unpackers(">x{}s64s")
+_unpack_x_n_b = unpackers(">x{}sB")
 _GET_MESSAGES = GetMessages()
 _LIST_USERS = ListUsers()
 _LOGOUT = Logout()
@@ -50,11 +64,8 @@ _LOGOUT = Logout()
 def _parse_register_user(payload: bytes) -> Message:
     # 0x01 REGISTER_USER, client to server.
     try:
-        username_length = payload[0]
-        username_end = 1 + username_length
-        if len(payload) == username_end + 32:
-            return RegisterUser(payload[1:username_end], payload[username_end : username_end + 32])
-    except IndexError:
+        return RegisterUser(*_unpack_x_n_32s[payload[0]](payload))
+    except (IndexError, error):
         pass
     return parse_by_construct(0x01, payload)
 
@@ -66,17 +77,14 @@ def _build_register_user(message: RegisterUser) -> bytes:
     public_key = message.public_key
     if len(public_key) != 32:
         return build_by_construct(message)
-    return _pack_ibb(33 + username_length, 0x01, username_length) + username + public_key
+    return _pack_ibb_n_32s[username_length](33 + username_length, 0x01, username_length, username, public_key)
 
 
 def _parse_login_user(payload: bytes) -> Message:
     # 0x02 LOGIN_USER, client to server.
     try:
-        username_length = payload[0]
-        username_end = 1 + username_length
-        if len(payload) == username_end + 64:
-            return LoginUser(payload[1:username_end], payload[username_end : username_end + 64])
-    except IndexError:
+        return LoginUser(*_unpack_x_n_64s[payload[0]](payload))
+    except (IndexError, error):
         pass
     return parse_by_construct(0x02, payload)
 
@@ -88,16 +96,15 @@ def _build_login_user(message: LoginUser) -> bytes:
     signature = message.signature
     if len(signature) != 64:
         return build_by_construct(message)
-    return _pack_ibb(65 + username_length, 0x02, username_length) + username + signature
+    return _pack_ibb_n_64s[username_length](65 + username_length, 0x02, username_length, username, signature)
 
 
 def _parse_get_public_key(payload: bytes) -> Message:
     # 0x03 GET_PUBLIC_KEY, client to server.
     try:
         username_length = payload[0]
-        username_end = 1 + username_length
-        if len(payload) == username_end:
-            return GetPublicKey(payload[1:username_end])
+        if len(payload) == username_length + 1:
+            return GetPublicKey(payload[1:])
     except IndexError:
         pass
     return parse_by_construct(0x03, payload)
@@ -107,19 +114,18 @@ def _build_get_public_key(message: GetPublicKey) -> bytes:
     # 0x03 GET_PUBLIC_KEY, client to server.
     username = message.username
     username_length = len(username)
-    return _pack_ibb(1 + username_length, 0x03, username_length) + username
+    return _pack_ibb_n[username_length](1 + username_length, 0x03, username_length, username)
 
 
 def _parse_send_message(payload: bytes) -> Message:
     # 0x04 SEND_MESSAGE, client to server.
     try:
         recipient_length = payload[0]
-        recipient_end = 1 + recipient_length
-        message_length = (payload[recipient_end] << 8) | payload[recipient_end + 1]
-        encrypted_message_end = recipient_end + 2 + message_length
-        if len(payload) == encrypted_message_end:
-            return SendMessage(payload[1:recipient_end], payload[recipient_end + 2 : encrypted_message_end])
-    except IndexError:
+        recipient, message_length = _read_x_n_h[recipient_length](payload)
+        recipient_end = 3 + recipient_length
+        if len(payload) == recipient_end + message_length:
+            return SendMessage(recipient, payload[recipient_end:])
+    except (IndexError, error):
         pass
     return parse_by_construct(0x04, payload)
 
@@ -131,9 +137,9 @@ def _build_send_message(message: SendMessage) -> bytes:
     encrypted_message = message.encrypted_message
     encrypted_message_length = len(encrypted_message)
     return (
-        _pack_ibb(3 + recipient_length + encrypted_message_length, 0x04, recipient_length)
-        + recipient
-        + _pack_h(encrypted_message_length)
+        _pack_ibb_n_h[recipient_length](
+            3 + recipient_length + encrypted_message_length, 0x04, recipient_length, recipient, encrypted_message_length
+        )
         + encrypted_message
     )
 
@@ -162,9 +168,9 @@ def _parse_set_status(payload: bytes) -> Message:
 def _build_set_status(message: SetStatus) -> bytes:
     # 0x06 SET_STATUS, client to server.
     status = message.status
-    if status not in (0, 1, 2):
+    if status < 0:
         return build_by_construct(message)
-    return _pack_ibb(1, 0x06, status)
+    return _FRAMES_SET_STATUS[status]
 
 
 def _parse_list_users(payload: bytes) -> Message:
@@ -191,13 +197,10 @@ def _parse_register_response(payload: bytes) -> Message:
     # 0x81 REGISTER_RESPONSE, server to client.
     try:
         success = payload[0]
-        error_code = None
-        error_code_end = 1
-        if success == 0:
-            error_code = payload[1]
-            error_code_end = 2
-        if len(payload) == error_code_end and success < 2:
-            return RegisterResponse(success, error_code)
+        if success == 0 and len(payload) == 2:
+            return RegisterResponse(success, payload[1])
+        if len(payload) == 1 and success == 1:
+            return RegisterResponse(success)
     except IndexError:
         pass
     return parse_by_construct(0x81, payload)
@@ -206,26 +209,22 @@ def _parse_register_response(payload: bytes) -> Message:
 def _build_register_response(message: RegisterResponse) -> bytes:
     # 0x81 REGISTER_RESPONSE, server to client.
     success = message.success
-    if success not in (0, 1):
-        return build_by_construct(message)
     error_code = message.error_code
-    if (error_code is not None) != (success == 0):
-        return build_by_construct(message)
-    error_code_bytes = b"" if error_code is None else _pack_b(error_code)
-    return _pack_ibb(1 + len(error_code_bytes), 0x81, success) + error_code_bytes
+    if success == 0:
+        return _FRAMES_REGISTER_RESPONSE[success] + _pack_b(error_code)
+    if error_code is None and success == 1:
+        return _FRAMES_REGISTER_RESPONSE[success]
+    return build_by_construct(message)
 
 
 def _parse_login_response(payload: bytes) -> Message:
     # 0x82 LOGIN_RESPONSE, server to client.
     try:
         success = payload[0]
-        challenge = None
-        challenge_end = 1
-        if success == 1:
-            challenge = payload[1:33]
-            challenge_end = 33
-        if len(payload) == challenge_end and success < 2:
-            return LoginResponse(success, challenge)
+        if success == 1 and len(payload) == 33:
+            return LoginResponse(success, payload[1:])
+        if len(payload) == 1 and success == 0:
+            return LoginResponse(success)
     except IndexError:
         pass
     return parse_by_construct(0x82, payload)
@@ -234,28 +233,22 @@ def _parse_login_response(payload: bytes) -> Message:
 def _build_login_response(message: LoginResponse) -> bytes:
     # 0x82 LOGIN_RESPONSE, server to client.
     success = message.success
-    if success not in (0, 1):
-        return build_by_construct(message)
     challenge = message.challenge
-    if (challenge is not None) != (success == 1):
-        return build_by_construct(message)
-    if challenge is not None and len(challenge) != 32:
-        return build_by_construct(message)
-    challenge_bytes = b"" if challenge is None else challenge
-    return _pack_ibb(1 + len(challenge_bytes), 0x82, success) + challenge_bytes
+    if success == 1 and challenge is not None and len(challenge) == 32:
+        return _FRAMES_LOGIN_RESPONSE[success] + challenge
+    if challenge is None and success == 0:
+        return _FRAMES_LOGIN_RESPONSE[success]
+    return build_by_construct(message)
 
 
 def _parse_public_key_response(payload: bytes) -> Message:
     # 0x83 PUBLIC_KEY_RESPONSE, server to client.
     try:
         found = payload[0]
-        public_key = None
-        public_key_end = 1
-        if found == 1:
-            public_key = payload[1:33]
-            public_key_end = 33
-        if len(payload) == public_key_end and found < 2:
-            return PublicKeyResponse(found, public_key)
+        if found == 1 and len(payload) == 33:
+            return PublicKeyResponse(found, payload[1:])
+        if len(payload) == 1 and found == 0:
+            return PublicKeyResponse(found)
     except IndexError:
         pass
     return parse_by_construct(0x83, payload)
@@ -264,22 +257,19 @@ def _parse_public_key_response(payload: bytes) -> Message:
 def _build_public_key_response(message: PublicKeyResponse) -> bytes:
     # 0x83 PUBLIC_KEY_RESPONSE, server to client.
     found = message.found
-    if found not in (0, 1):
-        return build_by_construct(message)
     public_key = message.public_key
-    if (public_key is not None) != (found == 1):
-        return build_by_construct(message)
-    if public_key is not None and len(public_key) != 32:
-        return build_by_construct(message)
-    public_key_bytes = b"" if public_key is None else public_key
-    return _pack_ibb(1 + len(public_key_bytes), 0x83, found) + public_key_bytes
+    if found == 1 and public_key is not None and len(public_key) == 32:
+        return _FRAMES_PUBLIC_KEY_RESPONSE[found] + public_key
+    if public_key is None and found == 0:
+        return _FRAMES_PUBLIC_KEY_RESPONSE[found]
+    return build_by_construct(message)
 
 
 def _parse_message_ack(payload: bytes) -> Message:
     # 0x84 MESSAGE_ACK, server to client.
     try:
         message_id, status = _unpack_ib(payload)
-        if len(payload) == 5 and status < 3:
+        if status < 3:
             return MessageAck(message_id, status)
     except (IndexError, error):
         pass
@@ -298,14 +288,11 @@ def _build_message_ack(message: MessageAck) -> bytes:
 def _parse_incoming_message(payload: bytes) -> Message:
     # 0x85 INCOMING_MESSAGE, server to client.
     try:
-        message_id, sender_length = _unpack_ib(payload)
-        sender_end = 5 + sender_length
-        timestamp, message_length = _unpack_ih(payload, sender_end)
-        encrypted_message_end = sender_end + 6 + message_length
-        if len(payload) == encrypted_message_end:
-            return IncomingMessage(
-                message_id, payload[5:sender_end], timestamp, payload[sender_end + 6 : encrypted_message_end]
-            )
+        sender_length = payload[4]
+        message_id, sender, timestamp, message_length = _read_ix_n_ih[sender_length](payload)
+        sender_end = 11 + sender_length
+        if len(payload) == sender_end + message_length:
+            return IncomingMessage(message_id, sender, timestamp, payload[sender_end:])
     except (IndexError, error):
         pass
     return parse_by_construct(0x85, payload)
@@ -320,9 +307,15 @@ def _build_incoming_message(message: IncomingMessage) -> bytes:
     encrypted_message = message.encrypted_message
     encrypted_message_length = len(encrypted_message)
     return (
-        _pack_ibib(11 + sender_length + encrypted_message_length, 0x85, message_id, sender_length)
-        + sender
-        + _pack_ih(timestamp, encrypted_message_length)
+        _pack_ibib_n_ih[sender_length](
+            11 + sender_length + encrypted_message_length,
+            0x85,
+            message_id,
+            sender_length,
+            sender,
+            timestamp,
+            encrypted_message_length,
+        )
         + encrypted_message
     )
 
@@ -335,13 +328,13 @@ def _parse_user_list_response(payload: bytes) -> Message:
         users = []
         for _ in range(user_count):
             username_length = payload[users_at]
-            username_end = users_at + 1 + username_length
-            status = payload[username_end]
-            users.append(User(payload[users_at + 1 : username_end], status))
-            users_at = username_end + 1
+            username, status = _read_x_n_b[username_length](payload, users_at)
+            username_end = users_at + 2 + username_length
+            users.append(User(username, status))
+            users_at = username_end
         if len(payload) == users_at:
             return UserListResponse(tuple(users))
-    except IndexError:
+    except (IndexError, error):
         pass
     return parse_by_construct(0x86, payload)
 
@@ -349,25 +342,21 @@ def _parse_user_list_response(payload: bytes) -> Message:
 def _build_user_list_response(message: UserListResponse) -> bytes:
     # 0x86 USER_LIST_RESPONSE, server to client.
     users = message.users
-    entries = []
+    users_entries = []
     for entry in users:
         username = entry.username
         username_length = len(username)
         status = entry.status
-        entries.append(_pack_b(username_length) + username + _pack_b(status))
-    body = b"".join(entries)
-    return _pack_ibh(2 + len(body), 0x86, len(users)) + body
+        users_entries.append(_pack_b_n_b[username_length](username_length, username, status))
+    users_bytes = b"".join(users_entries)
+    return _pack_ibh(2 + len(users_bytes), 0x86, len(users)) + users_bytes
 
 
 def _parse_status_update(payload: bytes) -> Message:
     # 0x87 STATUS_UPDATE, server to client.
     try:
-        username_length = payload[0]
-        username_end = 1 + username_length
-        new_status = payload[username_end]
-        if len(payload) == username_end + 1:
-            return StatusUpdate(payload[1:username_end], new_status)
-    except IndexError:
+        return StatusUpdate(*_unpack_x_n_b[payload[0]](payload))
+    except (IndexError, error):
         pass
     return parse_by_construct(0x87, payload)
 
@@ -377,16 +366,15 @@ def _build_status_update(message: StatusUpdate) -> bytes:
     username = message.username
     username_length = len(username)
     new_status = message.new_status
-    return _pack_ibb(2 + username_length, 0x87, username_length) + username + _pack_b(new_status)
+    return _pack_ibb_n_b[username_length](2 + username_length, 0x87, username_length, username, new_status)
 
 
 def _parse_error(payload: bytes) -> Message:
     # 0x88 ERROR, server to client.
     try:
-        error_code, error_message_length = _unpack_bh(payload)
-        error_message_end = 3 + error_message_length
-        if len(payload) == error_message_end:
-            return Error(error_code, payload[3:error_message_end])
+        error_code, error_message_length = _read_bh(payload)
+        if len(payload) == error_message_length + 3:
+            return Error(error_code, payload[3:])
     except (IndexError, error):
         pass
     return parse_by_construct(0x88, payload)
@@ -445,8 +433,10 @@ def parse(code: int, payload: bytes) -> Message:
         MalformedPayload: the payload departs from the layout of its type.
         UnknownType: no message has this type.
     """
-    parser = PARSERS.get(code)
-    return parser(payload) if parser else parse_by_construct(code, payload)
+    try:
+        return PARSERS[code](payload)
+    except KeyError:
+        return parse_by_construct(code, payload)
 
 
 def build(message: Message) -> bytes:
@@ -456,6 +446,6 @@ def build(message: Message) -> bytes:
         BuildError: a value does not fit the layout.
     """
     try:
-        return BUILDERS[message.__class__](message)
-    except (KeyError, TypeError, ValueError, OverflowError, error):
+        return BUILDERS[type(message)](message)
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError, error):
         return build_by_construct(message)
