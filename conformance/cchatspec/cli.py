@@ -115,7 +115,7 @@ def decode(file: BinaryIO, as_hex: bool) -> None:
     try:
         capture = read_hex(data.decode("utf-8", "replace")) if as_hex else data
     except HexError as error:
-        _refuse(f"{file.name}:{error}")
+        _refuse(f"{getattr(file, 'name', '-')}:{error}")
     right = True
     for text, is_right in capture_text(capture):
         click.echo(text)
