@@ -1,0 +1,72 @@
+"""The sessions: `nox -l` lists them, `nox` runs those that a change has to pass, `nox -s NAME` runs one."""
+
+from __future__ import annotations
+
+import shutil
+
+import nox
+
+PYTHONS = [version for version in ("3.11", "3.12", "3.13") if shutil.which(f"python{version}")]
+
+nox.options.sessions = ["lint", "types", "imports", "generated", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Rules and layout of the source."""
+    session.install("ruff")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, as strictly as mypy can."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Who may import whom."""
+    session.install("-e", ".[dev]")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def generated(session: nox.Session) -> None:
+    """The generated modules are what PROTOCOL.md gives."""
+    session.install("-e", ".")
+    session.run("cchatspec", "spec", "generate", "--check")
+
+
+@nox.session(python=PYTHONS or None)
+def tests(session: nox.Session) -> None:
+    """All tests, against the installed package."""
+    session.install(".[dev]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Which lines and branches the tests never reach."""
+    session.install("-e", ".[dev]")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine")
+    session.run("coverage", "report", "--skip-covered", "--show-missing")
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """The suite against the reference server, or against what is given behind `--`."""
+    session.install(".")
+    session.run("cchatspec", "run", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The codec against Construct and a hand-written one."""
+    session.install(".")
+    session.run("python", "bench/codec.py", *session.posargs)
