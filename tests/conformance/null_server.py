@@ -24,7 +24,9 @@ def frames(sock: socket.socket) -> None:
             if sys.argv[2] == "always-error":
                 sock.sendall(struct.pack(">IBBH", 3, 0x88, 5, 0))
             elif kind in SUCCESSES:
-                sock.sendall(struct.pack(">IB", len(SUCCESSES[kind]), 0x80 | (kind if kind != 7 else 6)) + SUCCESSES[kind])
+                sock.sendall(
+                    struct.pack(">IB", len(SUCCESSES[kind]), 0x80 | (kind if kind != 7 else 6)) + SUCCESSES[kind]
+                )
 
 
 def serve(sock: socket.socket) -> None:

@@ -5,6 +5,7 @@
 Without a fault it follows the protocol, and where the protocol leaves a choice it takes another one than the reference server.
 """
 
+import contextlib
 import os
 import socket
 import struct
@@ -25,6 +26,10 @@ NEXT_ID = [1000]
 
 
 class Bad(Exception):
+    pass
+
+
+class Closing(Exception):
     pass
 
 
@@ -65,8 +70,10 @@ class Session:
                     self.frames += 1
                     if "rate" in FAULTS and self.frames > 100:
                         self.error(6)
-                    elif self.handle(kind, payload) == "close":
-                        return
+                    else:
+                        self.handle(kind, payload)
+                except Closing:
+                    return
                 except (Bad, struct.error, IndexError):
                     self.error(5)
                     if "closes-after-malformed" in FAULTS:
@@ -76,10 +83,8 @@ class Session:
         finally:
             with LOCK:
                 self.leave()
-            try:
+            with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             self.sock.close()
 
     def leave(self) -> None:
@@ -88,26 +93,29 @@ class Session:
             if not SESSIONS[self.name]:
                 tell(self.name, 0, "silent" in FAULTS)
 
-    def handle(self, kind: int, payload: bytes) -> str | None:
+    def handle(self, kind: int, payload: bytes) -> None:
         with LOCK:
             if kind in (1, 2):
-                name, rest = take(payload)
-                return self.register(name, rest) if kind == 1 else self.login(name, rest)
+                (self.register if kind == 1 else self.login)(*take(payload))
+                return
             if kind not in range(3, 9):
                 if "dies" in FAULTS:
                     os.abort()
                 raise Bad
             if not self.name:
-                return self.error(4)
-            return getattr(self, f"on_{kind}")(payload)
+                self.error(4)
+                return
+            getattr(self, f"on_{kind}")(payload)
 
     def register(self, name: bytes, key: bytes) -> None:
         if len(key) != 32:
             raise Bad
         if not 1 <= len(name) <= 31 or not name.replace(b"_", b"").isalnum():
-            return self.error(1)
+            self.error(1)
+            return
         if name in KEYS and "replaced-key" not in FAULTS:
-            return self.send(0x81, b"\x00\x02")
+            self.send(0x81, b"\x00\x02")
+            return
         KEYS[name] = key
         STATUS.setdefault(name, 0)
         self.send(0x81, b"\x01\x00" if "two-byte-success" in FAULTS else b"\x01")
@@ -118,14 +126,17 @@ class Session:
         challenge, asked = self.challenge, self.asked
         if not challenge:
             self.challenge, self.asked = os.urandom(32), name
-            return self.send(0x82, b"\x01" + self.challenge)
+            self.send(0x82, b"\x01" + self.challenge)
+            return
         self.challenge = b""
         try:
             VerifyKey(KEYS[name]).verify(challenge, signature)
         except (KeyError, BadSignatureError, ValueError):
-            return self.send(0x82, b"\x00")
+            self.send(0x82, b"\x00")
+            return
         if asked != name or "never-accepts" in FAULTS:
-            return self.send(0x82, b"\x00")
+            self.send(0x82, b"\x00")
+            return
         self.leave()
         self.name = name
         SESSIONS.setdefault(name, []).append(self)
@@ -145,12 +156,15 @@ class Session:
         if len(body) != length:
             raise Bad
         if name not in KEYS:
-            return self.send(0x84, struct.pack(">IB", 0, 0))
+            self.send(0x84, struct.pack(">IB", 0, 0))
+            return
         if "short-body" in FAULTS:
             body = body[:1024]
         NEXT_ID[0] += 1
         stamp = int(time.time())
-        message = struct.pack(">IB", NEXT_ID[0], len(self.name)) + self.name + struct.pack(">IH", stamp, len(body)) + body
+        message = (
+            struct.pack(">IB", NEXT_ID[0], len(self.name)) + self.name + struct.pack(">IH", stamp, len(body)) + body
+        )
         sessions = SESSIONS.get(name)
         self.send(0x84, struct.pack(">IB", NEXT_ID[0], 1 if sessions else 2))
         for session in sessions or []:
@@ -174,10 +188,10 @@ class Session:
         users = b"".join(bytes([len(name)]) + name + bytes([STATUS[name]]) for name in KEYS)
         self.send(0x86, struct.pack(">H", len(KEYS)) + users)
 
-    def on_8(self, payload: bytes) -> str:
+    def on_8(self, payload: bytes) -> None:
         empty(payload)
         self.error(8)
-        return "close"
+        raise Closing
 
 
 def take(payload: bytes) -> tuple[bytes, bytes]:

@@ -45,9 +45,11 @@ class Launcher:
         Raises:
             TargetError: it can't be started, ends at once, or doesn't accept in time.
         """
-        arguments = [argument.replace("{port}", str(self.port)) for argument in shlex.split(self.command)]
-        if not arguments:
-            raise TargetError("the launch command is empty")
+        try:
+            words = shlex.split(self.command)
+        except ValueError as problem:
+            raise TargetError(f"cannot read the launch command: {problem}: {self.command}") from None
+        arguments = [word.replace("{port}", str(self.port)) for word in words]
         try:
             self._process = subprocess.Popen(
                 arguments,
