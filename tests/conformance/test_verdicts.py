@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from tests.conformance.conftest import CCHATSPEC, HERE, Judge, launched
 
+from cchatspec.conformance.harness.launch import accepts
+
 THREE_FAULTS = ("replaced-key", "short-body", "any-status")
 NULL_SERVERS = ["closes", "silent", "echoes", "random", "always-error"]
 
@@ -249,12 +251,8 @@ def running(script: str, *arguments: str) -> Iterator[str]:
     process = subprocess.Popen([sys.executable, str(HERE / script), str(port), *arguments], stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 10
-        while time.monotonic() < until:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                os.sched_yield()
+        while not accepts("127.0.0.1", port) and time.monotonic() < until:
+            os.sched_yield()
         yield f"127.0.0.1:{port}"
     finally:
         process.kill()

@@ -68,14 +68,11 @@ class Launcher:
         while monotonic() < until:
             if self._process.poll() is not None:
                 raise TargetError(f"the launched target ended at once ({self.how_it_ended()}){self._tail_text()}")
-            try:
-                socket.create_connection((self.host, self.port), timeout=1).close()
-            except OSError:
-                # Waiting for it to end is the one event there is; not ending within the moment is the usual case.
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_POLL_S)
-            else:
+            if accepts(self.host, self.port):
                 return
+            # Waiting for it to end is the one event there is; not ending within the moment is the usual case.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_POLL_S)
         self.stop()
         raise TargetError(
             f"the launched target does not accept on port {self.port} after {_START_LIMIT_S:.0f} s{self._tail_text()}"
@@ -123,6 +120,18 @@ class Launcher:
     def _tail_text(self) -> str:
         tail = self.tail()
         return f"; it printed:\n{tail}" if tail else "; it printed nothing"
+
+
+def accepts(host: str, port: int) -> bool:
+    """Whether somebody accepts connections there.
+
+    A connection to a free port of one's own host can meet itself, when its own end is given that very port.
+    """
+    try:
+        with socket.create_connection((host, port), timeout=1) as made:
+            return bool(made.getsockname() != made.getpeername())
+    except OSError:
+        return False
 
 
 def _free_port(host: str) -> int:
