@@ -59,5 +59,6 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
 
 
 def launched(script: str, *arguments: str) -> tuple[str, str]:
-    """The options that launch one of the servers in this folder."""
-    return "--launch", " ".join([sys.executable, str(HERE / script), "{port}", *arguments])
+    """The options that launch one of the servers in this folder, with a store if it has one."""
+    store = ["store={tmp}/store"] if script == "plain_server.py" else []
+    return "--launch", " ".join([sys.executable, str(HERE / script), "{port}", *store, *arguments])

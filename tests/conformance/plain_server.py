@@ -1,22 +1,26 @@
 """A small C-Chat server, written with struct and threads and nothing of ours, to test the judge with.
 
-    python plain_server.py PORT [FAULT …]
+    python plain_server.py PORT [store=FILE] [FAULT …]
 
 Without a fault it follows the protocol, and where the protocol leaves a choice it takes another one than the reference server.
 """
 
 import contextlib
 import os
+import pickle
+import queue
 import socket
 import struct
 import sys
 import threading
 import time
+from pathlib import Path
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 FAULTS = set(sys.argv[2:])
+STORE = next((fault.removeprefix("store=") for fault in FAULTS if fault.startswith("store=")), "")
 LOCK = threading.RLock()
 KEYS: dict[bytes, bytes] = {}
 STATUS: dict[bytes, int] = {}
@@ -36,15 +40,18 @@ class Closing(Exception):
 class Session:
     def __init__(self, sock: socket.socket) -> None:
         self.sock, self.name, self.challenge, self.asked = sock, b"", b"", b""
-        self.write_lock = threading.Lock()
+        self.out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self.writer = threading.Thread(target=self.write, daemon=True)
+        self.writer.start()
         self.frames = 0
 
     def send(self, kind: int, payload: bytes) -> None:
-        try:
-            with self.write_lock:
-                self.sock.sendall(struct.pack(">IB", len(payload), kind) + payload)
-        except OSError:
-            pass
+        self.out.put(struct.pack(">IB", len(payload), kind) + payload)
+
+    def write(self) -> None:
+        with contextlib.suppress(OSError):
+            while (data := self.out.get()) is not None:
+                self.sock.sendall(data)
 
     def error(self, code: int) -> None:
         text = b"error %d" % code
@@ -68,7 +75,7 @@ class Session:
                 payload = self.read(length)
                 try:
                     self.frames += 1
-                    if "rate" in FAULTS and self.frames > 100:
+                    if self.frames > (100 if "rate" in FAULTS else 1000):
                         self.error(6)
                     else:
                         self.handle(kind, payload)
@@ -83,6 +90,8 @@ class Session:
         finally:
             with LOCK:
                 self.leave()
+            self.out.put(None)
+            self.writer.join(1)
             with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
             self.sock.close()
@@ -117,6 +126,7 @@ class Session:
             self.send(0x81, b"\x00\x02")
             return
         KEYS[name] = key
+        save()
         STATUS.setdefault(name, 0)
         self.send(0x81, b"\x01\x00" if "two-byte-success" in FAULTS else b"\x01")
 
@@ -166,11 +176,12 @@ class Session:
             struct.pack(">IB", NEXT_ID[0], len(self.name)) + self.name + struct.pack(">IH", stamp, len(body)) + body
         )
         sessions = SESSIONS.get(name)
+        if not sessions:
+            QUEUES.setdefault(name, []).append(message)
+            save()
         self.send(0x84, struct.pack(">IB", NEXT_ID[0], 1 if sessions else 2))
         for session in sessions or []:
             session.send(0x85, message)
-        if not sessions:
-            QUEUES.setdefault(name, []).append(message)
 
     def on_5(self, payload: bytes) -> None:
         empty(payload)
@@ -192,6 +203,19 @@ class Session:
         empty(payload)
         self.error(8)
         raise Closing
+
+
+def save() -> None:
+    if STORE:
+        Path(STORE).write_bytes(pickle.dumps((KEYS, QUEUES, NEXT_ID[0])))
+
+
+def load() -> None:
+    if STORE and Path(STORE).exists():
+        keys, queues, NEXT_ID[0] = pickle.loads(Path(STORE).read_bytes())
+        KEYS.update(keys)
+        QUEUES.update(queues)
+        STATUS.update(dict.fromkeys(keys, 0))
 
 
 def take(payload: bytes) -> tuple[bytes, bytes]:
@@ -216,7 +240,8 @@ def tell(name: bytes, status: int, silent: bool = False) -> None:
 
 
 def main() -> None:
-    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=128)
+    load()
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=256)
     while True:
         sock, _ = listener.accept()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -72,7 +72,12 @@ def case_of(item: pytest.Function) -> Case:
 def in_order(items: list[pytest.Function]) -> list[pytest.Function]:
     """The foundations first, then the cases by family in the order of the document, and the open points last."""
     order = [*FAMILIES, "OPEN"]
-    return sorted(items, key=lambda item: (_foundation_rank(item), order.index(case_of(item).family)))
+    return sorted(items, key=lambda item: (_foundation_rank(item), _restarts(item), order.index(case_of(item).family)))
+
+
+def _restarts(item: pytest.Function) -> bool:
+    """Whether a case restarts the target, which ends whatever others have built up there."""
+    return item.path.stem == "restart"
 
 
 def _foundation_rank(item: pytest.Function) -> int:

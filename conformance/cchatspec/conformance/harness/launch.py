@@ -15,7 +15,9 @@ from time import monotonic
 from cchatspec.conformance.harness.outcomes import TargetError
 
 #: Starts the reference server, through the same contract as anybody's. -P keeps the working directory off the import path.
-REFERENCE_COMMAND = shlex.join([sys.executable, "-P", "-m", "cchatspec.cli", "serve", "--port", "{port}"])
+REFERENCE_COMMAND = shlex.join(
+    [sys.executable, "-P", "-m", "cchatspec.cli", "serve", "--port", "{port}", "--store", "{tmp}/reference.db"]
+)
 
 _START_LIMIT_S = 15.0
 _END_LIMIT_S = 5.0
@@ -24,7 +26,9 @@ _TAIL_BYTES = 2000
 
 
 class Launcher:
-    """A target process on loopback; `{port}` in the command is replaced by a free port.
+    """A target process on loopback.
+
+    In the command, `{port}` stands for a free port, and `{tmp}` for a folder of the target's own that goes when the suite ends.
 
     The process runs in a session of its own, and its output goes to a file, of which the end is shown when it fails.
     """
@@ -37,6 +41,7 @@ class Launcher:
         self.port = _free_port(self.host)
         self.restarts = 0
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the launcher)
+        self._folder = tempfile.TemporaryDirectory(prefix="cchatspec-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -49,7 +54,7 @@ class Launcher:
             words = shlex.split(self.command)
         except ValueError as problem:
             raise TargetError(f"cannot read the launch command: {problem}: {self.command}") from None
-        arguments = [word.replace("{port}", str(self.port)) for word in words]
+        arguments = [word.replace("{port}", str(self.port)).replace("{tmp}", self._folder.name) for word in words]
         try:
             self._process = subprocess.Popen(
                 arguments,
@@ -90,10 +95,10 @@ class Launcher:
             return "running"
         return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
-    def restart(self) -> None:
-        """Start again what has died or hangs."""
+    def restart(self, *, died: bool = True) -> None:
+        """Start again what has died or hangs, or what a case wants to see restarted."""
         self.stop()
-        self.restarts += 1
+        self.restarts += died
         self.start()
 
     def stop(self) -> None:

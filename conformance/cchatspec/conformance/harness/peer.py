@@ -41,6 +41,9 @@ from cchatspec.spec import (
 )
 
 _READ_SIZE = 1 << 18
+
+#: How long connecting may take, in seconds: a full backlog costs one or two retries of TCP, which come after 1 and 3 s.
+_CONNECT_S = 5.0
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)
 
 #: What a client sends in place of a signature to ask for a challenge.
@@ -107,7 +110,7 @@ class Peer:
 
     def _connect(self) -> socket.socket:
         try:
-            made = socket.create_connection(self._target.address, timeout=self._target.deadline)
+            made = socket.create_connection(self._target.address, timeout=max(self._target.deadline, _CONNECT_S))
         except OSError as problem:
             self._log.event(self._number, f"not connected: {problem}")
             raise Blocked("ROBUST-ALIVE", f"the target no longer accepts connections ({problem})") from None
@@ -270,6 +273,10 @@ class Peer:
             raise RateLimited
         self._inbox.append(reply)
 
+    def read_slowly(self) -> None:
+        """Shrink the receive buffer, for a case that will not read."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
     # Ending
 
     def half_close(self) -> None:
@@ -320,6 +327,13 @@ class Peer:
         if not isinstance(reply, LoginResponse) or not reply.challenge:
             raise Blocked("LOGIN-CHALLENGE", "the target gave no challenge")
         return reply.challenge
+
+    def ask_and_prove(self) -> Reply:
+        """Log in, and give back the first refusal, of the challenge or of the proof, or the final success."""
+        reply = self.ask()
+        if not isinstance(reply, LoginResponse) or not reply.challenge:
+            return reply
+        return self.prove(self.account.sign(reply.challenge))
 
     def login(self) -> Reply:
         """Log in: ask, sign, prove. Gives back the reply to the proof.

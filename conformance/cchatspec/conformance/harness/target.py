@@ -14,7 +14,7 @@ from itertools import count
 
 from cchatspec.conformance.harness.foundations import FOUNDATIONS
 from cchatspec.conformance.harness.launch import REFERENCE_COMMAND, Launcher
-from cchatspec.conformance.harness.outcomes import Blocked, Ending, RateLimited, TargetError, Unreadable
+from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, TargetError, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.reading import Deviation
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
@@ -66,6 +66,7 @@ class Target:
     _foundations: dict[str, Foundation] = field(default_factory=dict)
     _tag: str = field(default_factory=lambda: "".join(secrets.choice(string.ascii_lowercase) for _ in range(5)))
     _numbers: count[int] = field(default_factory=lambda: count(1))
+    after_restart: object = None
     _resident: Account | None = None
 
     @property
@@ -172,6 +173,22 @@ class Target:
             return how
         self._move_in()
         return f"{how}, and was started again"
+
+    def restart(self) -> None:
+        """Restart the process behind the target, as an operator would.
+
+        Raises:
+            NotApplicable: the suite did not start it.
+            Blocked: it cannot be started again.
+        """
+        if self.launcher is None:
+            raise NotApplicable("the suite did not start the target, so it cannot restart it")
+        try:
+            self.launcher.restart(died=False)
+        except TargetError as problem:
+            self.gone = f"the target could not be started again: {problem}"
+            raise Blocked("ROBUST-ALIVE", self.gone) from None
+        self._move_in()
 
     def _move_in(self) -> None:
         """Register the account by which `still_serves` asks, which a restarted target may have forgotten."""

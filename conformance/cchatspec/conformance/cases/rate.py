@@ -1,0 +1,86 @@
+"""RATE: the rate limit. These cases flood the target, so they come late."""
+
+from __future__ import annotations
+
+import pytest
+
+from cchatspec.conformance.fixtures import Login
+from cchatspec.conformance.harness.expect import error
+from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply
+from cchatspec.conformance.harness.peer import Peer
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import ErrorCode, GetPublicKey, PublicKeyResponse
+
+LIMITED = error(ErrorCode.RATE_LIMIT_EXCEEDED)
+
+#: More requests in a row than any program sends in good faith.
+FLOOD = 4000
+
+
+def flood(busy: Peer) -> Reply:
+    """The first thing that a flood of requests brings and that is no reply to one of them."""
+    served = PublicKeyResponse(1, busy.account.public_key)
+    busy.expects_limit = True
+    busy.send(*[GetPublicKey(busy.name)] * FLOOD)
+    return next((reply for reply in (busy.receive() for _ in range(FLOOD)) if reply != served), served)
+
+
+def said(reply: Reply) -> Reply:
+    """What stopped a flood, if it was said.
+
+    Raises:
+        Blocked: the connection just ended, which is the question of RATE-HEARD.
+    """
+    if isinstance(reply, Ending):
+        raise Blocked("RATE-HEARD", "the connection ended without ERROR 06")
+    return reply
+
+
+@pytest.fixture
+def busy(login: Login) -> Peer:
+    """A user who floods the target."""
+    return login(who="busy")
+
+
+@pytest.fixture
+def limited(busy: Peer) -> Peer:
+    """A user who has flooded the target and met its limit."""
+    reply = flood(busy)
+    if reply == PublicKeyResponse(1, busy.account.public_key):
+        raise NotApplicable(f"the target shows no limit within {FLOOD} requests")
+    return busy
+
+
+@pytest.fixture
+def stopped_by(busy: Peer) -> Reply:
+    """What stopped a flood."""
+    reply = flood(busy)
+    if reply == PublicKeyResponse(1, busy.account.public_key):
+        raise NotApplicable(f"the target shows no limit within {FLOOD} requests")
+    return reply
+
+
+@clause("RATE-LIMIT")
+def test_flood(busy: Peer) -> None:
+    """Thousands of requests in a row meet a limit"""
+    assert said(flood(busy)) == LIMITED
+
+
+@clause("RATE-HEARD")
+def test_error_arrives(stopped_by: Reply) -> None:
+    """The limit is said by ERROR 06 and not by the end of the connection alone"""
+    assert stopped_by == LIMITED
+
+
+@clause("RATE-FAIR")
+def test_live_session_of_another(alice: Peer, limited: Peer) -> None:
+    """While one user is over the limit, another who was there is served"""
+    assert alice.request(GetPublicKey(alice.name)) == PublicKeyResponse(1, alice.account.public_key)
+
+
+@clause("RATE-FAIR")
+def test_new_session_of_another(limited: Peer, login: Login) -> None:
+    """While one user is over the limit, another can log in and is served"""
+    newcomer = login(who="newcomer")
+
+    assert newcomer.request(GetPublicKey(newcomer.name)) == PublicKeyResponse(1, newcomer.account.public_key)
