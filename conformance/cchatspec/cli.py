@@ -177,6 +177,36 @@ def run_command(
     sys.exit(status)
 
 
+@cli.command("probe")
+@click.argument("target", metavar="[HOST:PORT]", required=False)
+@click.option("--launch", metavar="CMD", help="Start the target by this command; {port} in it becomes a free port.")
+@click.option("-o", "--output", metavar="FILE", help="Write the profile to FILE.")
+def probe_command(target: str | None, launch: str | None, output: str | None) -> None:
+    """Find what a server chose where the protocol leaves a choice, and its limits."""
+    if target is not None and launch is not None:
+        raise click.UsageError("give HOST:PORT or --launch, not both")
+    from cchatspec.conformance.harness.outcomes import TargetError
+    from cchatspec.conformance.probe import probe
+    from cchatspec.conformance.profile import profile_text
+
+    try:
+        profile = probe(target, launch)
+    except TargetError as problem:
+        _refuse(str(problem))
+    text = profile_text(profile, target or launch or "the reference server")
+    try:
+        if output is not None:
+            Path(output).write_text(text, encoding="utf-8")
+    except OSError as problem:
+        _refuse(f"cannot write {output}: {problem.strerror or problem}")
+    click.echo(text, nl=False)
+    if output is not None:
+        click.echo(f"Written to {output}. 'cchatspec run --profile {output}' holds the target to it.", err=True)
+    if not profile.open_points:
+        click.echo("Nothing could be observed: 'cchatspec run' says what stands in the way.", err=True)
+        sys.exit(EXIT_FOUND)
+
+
 @cli.command("list")
 @click.option("--coverage", is_flag=True, help="Show each clause with its cases, or the reason why it has none.")
 def list_command(coverage: bool) -> None:

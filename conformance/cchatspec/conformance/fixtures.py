@@ -12,16 +12,18 @@ from typing import Protocol
 
 import pytest
 
-from cchatspec.conformance.harness.outcomes import Blocked
+from cchatspec.conformance.harness.outcomes import Blocked, NotApplicable
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import listed
 from cchatspec.conformance.harness.target import Foundation, Target
 from cchatspec.conformance.harness.wirelog import WireLog
+from cchatspec.conformance.profile import Profile
 from cchatspec.spec import Presence
 
 TARGET = pytest.StashKey[Target]()
 LOG = pytest.StashKey[WireLog]()
 OBSERVED = pytest.StashKey[dict[str, str]]()
+PROFILE = pytest.StashKey[Profile]()
 
 #: How often a list is asked for until it shows that a user has gone.
 _LIST_TRIES = 20
@@ -46,6 +48,13 @@ class AwaitOffline(Protocol):
 
     def __call__(self, watcher: Peer, name: bytes) -> None:
         """Wait for the STATUS_UPDATE, or where none ever comes for the list to show it."""
+
+
+class Reading(Protocol):
+    """Gives back a reading of an open point."""
+
+    def __call__(self, point: str) -> str:
+        """The reading of this open point."""
 
 
 class Observe(Protocol):
@@ -225,3 +234,29 @@ def observe(request: pytest.FixtureRequest) -> Observe:
         request.config.stash[OBSERVED][point] = reading
 
     return note
+
+
+@pytest.fixture
+def declared(request: pytest.FixtureRequest) -> Reading:
+    """The reading that the target's profile declares."""
+
+    def look(point: str) -> str:
+        profile = request.config.stash.get(PROFILE, Profile())
+        if point not in profile.open_points:
+            raise NotApplicable("the profile declares no reading of it")
+        return profile.open_points[point]
+
+    return look
+
+
+@pytest.fixture
+def observed(request: pytest.FixtureRequest) -> Reading:
+    """The reading that the case of this open point has noted."""
+
+    def look(point: str) -> str:
+        readings = request.config.stash[OBSERVED]
+        if point not in readings:
+            raise NotApplicable("the target showed none of its readings")
+        return readings[point]
+
+    return look

@@ -210,6 +210,33 @@ def test_rate_limit(connect: Connect, login: Login, observe: Observe) -> None:
     )
 
 
+@open_point("after-rate-limit")
+def test_after_rate_limit(login: Login, observe: Observe) -> None:
+    """What follows ERROR 06"""
+    busy = login(who="busy")
+    busy.expects_limit = True
+    busy.send(*[GetMessages()] * 600)
+    came = busy.until_fence()
+    limited = any(reply == error(ErrorCode.RATE_LIMIT_EXCEEDED) for reply in came)
+
+    note(observe, (limited, is_closed(came)), {"lives": (True, False), "closes": (True, True)})
+
+
+@open_point("connection-limit")
+def test_connection_limit(visitor: Peer, connect: Connect, observe: Observe) -> None:
+    """Whether a hundred connections at once meet a limit"""
+    crowd = [connect(visitor.account) for _ in range(100)]
+    answers = [peer.register() for peer in crowd]
+
+    note(observe, all(isinstance(reply, RegisterResponse) for reply in answers), {"unseen": True, "limited": False})
+
+
+@open_point("user-limit")
+def test_user_limit(stranger: Peer, observe: Observe) -> None:
+    """Whether one more user meets a limit, after all that the suite has registered"""
+    note(observe, stranger.register(), {"unseen": registered(), "limited": one_of(RegisterResponse(0, 7), AN_ERROR)})
+
+
 @open_point("invisible")
 def test_invisible(sending: None, alice: Peer, bob: Peer, observe: Observe) -> None:
     """What happens to a message for a connected user who is shown as offline"""

@@ -23,6 +23,7 @@ FAMILIES: Final[dict[str, str]] = {
     "ERROR": "error frames",
     "RATE": "the rate limit",
     "ROBUST": "what a server stands",
+    "PROFILE": "what a server declares of itself",
     "SEC": "what the server must not know",
     "CLIENT": "what binds clients",
 }
@@ -765,6 +766,15 @@ CLAUSES: Final[dict[str, Clause]] = {
         sources=("Overview",),
         text="Nothing that a client sends ends the server or keeps it from serving others.",
         why="a server that any stranger can stop is not a service.",
+        untestable=None,
+    ),
+    "PROFILE-TRUE": Clause(
+        id="PROFILE-TRUE",
+        level=Level.MUST,
+        roles=("server",),
+        sources=("Open Points",),
+        text="Where a profile declares a reading of an open point, the server shows that reading.",
+        why="clients and tests that rely on the profile would rely on something else.",
         untestable=None,
     ),
     "SEC-RELAY": Clause(
