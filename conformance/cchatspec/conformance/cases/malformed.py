@@ -214,7 +214,7 @@ def test_payload_where_none_belongs(alice: Peer, kind: int) -> None:
 
 
 @clause("FRAME-LARGE")
-@pytest.mark.parametrize("size", [4096, 16384, 32768, 65535])
+@pytest.mark.parametrize("size", [1025, 2048, 2049, 4096, 16384, 32768, 65535])
 def test_large_body(alice: Peer, bob: Peer, size: int) -> None:
     """A large message is taken, or refused with a word"""
     reply = alice.send_message(bob.name, bytes(size))

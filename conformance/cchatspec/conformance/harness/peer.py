@@ -28,6 +28,7 @@ from cchatspec.spec import (
     FrameReader,
     FrameTooLong,
     GetPublicKey,
+    IncomingMessage,
     LoginResponse,
     LoginUser,
     Message,
@@ -312,8 +313,13 @@ class Peer:
         return self.request(LoginUser(self.name if name is None else name, NO_SIGNATURE))
 
     def prove(self, signature: bytes, name: bytes | None = None) -> Reply:
-        """Send a proof."""
+        """Send a proof. Messages that are pushed before its reply are put behind it."""
         reply = self.request(LoginUser(self.name if name is None else name, signature))
+        pushed: list[Reply] = []
+        while isinstance(reply, IncomingMessage):
+            pushed.append(reply)
+            reply = self.receive()
+        self._inbox.extendleft(reversed(pushed))
         self.logged_in = isinstance(reply, LoginResponse) and reply.success == 1
         return reply
 

@@ -25,6 +25,9 @@ from cchatspec.spec import (
 #: The order of the group that Ed25519 signatures count in.
 _ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 
+#: A body of this many bytes is no large one on any target.
+_SURELY_TAKEN = 1024
+
 
 def cut(message: Message, count: int) -> bytes:
     """The payload of a message without its last `count` bytes."""
@@ -82,10 +85,13 @@ def deliver(sender: Peer, recipient: Peer, body: bytes) -> Reply:
 
     Raises:
         NotApplicable: the target refuses bodies of this size.
+        Blocked: it refuses them without a word, which is FRAME-LARGE's question.
     """
     reply = sender.send_message(recipient.name, body)
     if is_refusal(reply):
         raise NotApplicable(f"the target takes no body of {len(body)} bytes")
+    if isinstance(reply, Ending) and len(body) > _SURELY_TAKEN:
+        raise Blocked("FRAME-LARGE", f"a body of {len(body)} bytes brings no reply: {reply.value}")
     return recipient.receive()
 
 
