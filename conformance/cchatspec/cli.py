@@ -8,15 +8,23 @@ itself broke.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from cchatspec.reference.client.entry import Settings
 
 EXIT_FOUND = 1
 EXIT_USAGE = 2
 EXIT_BROKEN = 3
+EXIT_INTERRUPTED = 130
+
+_SECONDS = click.FloatRange(0, min_open=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -137,6 +145,124 @@ def serve_command(host: str, port: int, store: str) -> None:
         serve(host, port, store=store, announce=lambda address: click.echo(f"listening on {address}"))
     except ServeError as error:
         _refuse(f"cchatspec: {error}")
+
+
+def _account(command: Callable[..., None]) -> Callable[..., None]:
+    """The options with which `chat`, `send` and `recv` say who one is."""
+    options = [
+        click.argument("target", metavar="HOST:PORT"),
+        click.option("--as", "name", metavar="NAME", required=True, help="Your name; it is registered on first use."),
+        click.option("--key", "key", metavar="FILE", type=click.Path(path_type=Path), help="Your key file."),
+        click.option(
+            "--passphrase-file",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="The passphrase of the key file is the first line of FILE. Else it is taken from the environment "
+            "variable CCHATSPEC_PASSPHRASE, or asked for.",
+        ),
+        click.option(
+            "--home",
+            metavar="DIR",
+            type=click.Path(path_type=Path),
+            envvar="CCHATSPEC_HOME",
+            help="Where keys and pins are kept. Default: cchatspec in your configuration folder.",
+        ),
+        click.option("--sealed", is_flag=True, help="Make and accept sealed boxes, which do not prove their sender."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _settings(
+    target: str, name: str, key: Path | None, passphrase_file: Path | None, home: Path | None, sealed: bool
+) -> Settings:
+    from cchatspec.reference.client.crypto import Scheme
+    from cchatspec.reference.client.entry import Settings, parse_address
+    from cchatspec.reference.client.pins import default_folder
+
+    try:
+        host, port = parse_address(target)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    scheme = Scheme.SEALED if sealed else Scheme.BOX
+    return Settings(host, port, name, home or default_folder(), key, passphrase_file, scheme=scheme)
+
+
+def _remark(text: str) -> None:
+    click.echo(f"cchatspec: {text}", err=True)
+
+
+@cli.command("chat")
+@_account
+def chat_command(**account: Any) -> None:
+    """Chat in the terminal; /help there shows how.
+
+    Exit status: 0 you left, 1 the server refused you, 2 wrong usage, an unusable file or a server that cannot be reached.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        _refuse("cchatspec: chat needs a terminal; in scripts, use `cchatspec send` and `cchatspec recv`")
+    from cchatspec.reference.client.terminal import chat
+
+    status, line = chat(_settings(**account))
+    if line:
+        _remark(line)
+    sys.exit(status)
+
+
+@cli.command("send")
+@_account
+@click.option("--to", "recipient", metavar="NAME", required=True, help="Whom to send it to.")
+@click.option("--timeout", type=_SECONDS, default=10.0, show_default=True, help="Seconds to wait for each reply.")
+@click.option(
+    "--accept-key",
+    metavar="FINGERPRINT",
+    help="If the recipient's key has changed to the one with this fingerprint, trust it.",
+)
+def send_command(recipient: str, timeout: float, accept_key: str | None, **account: Any) -> None:
+    """Send standard input, byte for byte, as one message.
+
+    Says `delivered ID` or `queued ID`. Exit status: 0 delivered or queued, 1 refused, undelivered or not answered in time,
+    2 wrong usage, an unusable file or a server that cannot be reached, 130 interrupted.
+    """
+    from cchatspec.reference.client.scripts import send
+
+    settings = replace(_settings(**account), deadline=timeout)
+    content = sys.stdin.buffer.read()
+    status, line = _uninterrupted(lambda: send(settings, recipient, content, accept_key, _remark))
+    click.echo(line) if status == 0 else _remark(line)
+    sys.exit(status)
+
+
+@cli.command("recv")
+@_account
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End when N messages have come.")
+@click.option("--timeout", type=_SECONDS, metavar="S", help="End after S seconds.")
+def recv_command(as_json: bool, count: int | None, timeout: float | None, **account: Any) -> None:
+    """Show messages: those that were queued, then those that come.
+
+    More than N are shown if the server has handed over more by then, since it keeps them no longer. Exit status: 0 N messages
+    came, or no N was given and the time is over, 1 refused or fewer came in time, 2 wrong usage, an unusable file or a server
+    that cannot be reached, 130 interrupted.
+    """
+    from cchatspec.reference.client import scripts
+
+    write = scripts.as_json if as_json else scripts.as_text
+    settings = _settings(**account)
+    status, line = _uninterrupted(
+        lambda: scripts.receive(settings, count, timeout, lambda message: click.echo(write(message)), _remark)
+    )
+    if line:
+        _remark(line)
+    sys.exit(status)
+
+
+def _uninterrupted(work: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    try:
+        return work()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED, "interrupted"
 
 
 def _refuse(problem: str) -> NoReturn:

@@ -14,7 +14,9 @@ others to write.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import socket
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -239,7 +241,7 @@ class Client:
         """Shows others a status; when this returns, the server has taken it."""
         await self._ask_silent(SetStatus(status))
 
-    async def messages(self) -> AsyncIterator[Received]:
+    async def messages(self) -> AsyncGenerator[Received, None]:
         """The messages that come, decrypted, until the connection ends; then `Ended`, or nothing more after a logout.
 
         What cannot be decrypted comes too, with its `problem`.
@@ -249,13 +251,23 @@ class Client:
                 message = await self._messages.get()
             except StopAsyncIteration:
                 return
-            yield await self.open(message)
+            try:
+                received = await self.open(message)
+            except BaseException:
+                self._messages.put_back(message)
+                raise
+            yield received
+
+    @property
+    def unread(self) -> int:
+        """How many messages have come that `messages` has not given yet."""
+        return len(self._messages)
 
     async def open(self, message: IncomingMessage) -> Received:
         """Decrypts a message, also one again whose sender's key has been accepted since."""
         return await self._directory.open(message)
 
-    async def changes(self) -> AsyncIterator[StatusChange]:
+    async def changes(self) -> AsyncGenerator[StatusChange, None]:
         """The changes of others' status, until the connection ends; then `Ended`, or nothing more after a logout."""
         while True:
             try:
@@ -378,5 +390,9 @@ def _refused(request: Message, error: Error) -> Refused:
     return kind(NAMES[request.type], error.error_code, error_words(error))
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "this is no name of a host"
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    return os.strerror(error.errno) if error.errno else "none of its addresses takes connections"

@@ -38,6 +38,15 @@ class Inbox(Generic[Item]):
         self._news.set()
         return self._size <= self._limit
 
+    def put_back(self, item: Item) -> None:
+        """Takes an item back that was not read to the end; it is the next one again."""
+        self._items.appendleft(item)
+        self._size += self._size_of(item)
+        self._news.set()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
     def close(self, error: Exception | None) -> None:
         """Takes the end: what is there can still be read, and then comes the error or a plain end."""
         self._is_closed, self._error = True, error
