@@ -58,7 +58,12 @@ def test_halving_finds_the_limit(limit: int) -> None:
 
 def test_halving_asks_a_few_times_only() -> None:
     asked: list[int] = []
-    largest(lambda size: bool(asked.append(size)) or size <= 2048, 65_535)
+
+    def fits(size: int) -> bool:
+        asked.append(size)
+        return size <= 2048
+
+    largest(fits, 65_535)
 
     assert len(asked) <= 17
 

@@ -33,7 +33,8 @@ class SelectionError(ValueError):
 class Case:
     """One case; `clauses` holds the id of the open point for a case that only observes one.
 
-    A foundation is a case that others build on, and that is blocked by others no more than they are.
+    A foundation is a case that others build on, and that is blocked by others no more than they are. `only_with` names the option
+    without which the case is left out: `soak`, `profile` or none.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Case:
     clauses: tuple[str, ...]
     level: LevelName
     is_foundation: bool = False
+    only_with: str = ""
 
     @property
     def family(self) -> str:
@@ -66,18 +68,38 @@ def case_of(item: pytest.Function) -> Case:
     mark = item.get_closest_marker("clause")
     clauses: tuple[str, ...] = tuple(mark.args) if mark else ()
     _check_known(item, clauses, CLAUSES)
-    return Case(f"{clauses[0]}/{slug}", title, clauses, CLAUSES[clauses[0]].level.value, "attempt" in item.fixturenames)
+    return Case(
+        f"{clauses[0]}/{slug}",
+        title,
+        clauses,
+        CLAUSES[clauses[0]].level.value,
+        "attempt" in item.fixturenames,
+        item.path.stem if item.path.stem in ("soak", "profile") else "",
+    )
 
 
 def in_order(items: list[pytest.Function]) -> list[pytest.Function]:
     """The foundations first, then the cases by family in the order of the document, and the open points last."""
     order = [*FAMILIES, "OPEN"]
-    return sorted(items, key=lambda item: (_foundation_rank(item), _restarts(item), order.index(case_of(item).family)))
+    return sorted(
+        items,
+        key=lambda item: (
+            _foundation_rank(item),
+            _comes_last(item),
+            _restarts(item),
+            order.index(case_of(item).family),
+        ),
+    )
 
 
 def _restarts(item: pytest.Function) -> bool:
     """Whether a case restarts the target, which ends whatever others have built up there."""
     return item.path.stem == "restart"
+
+
+def _comes_last(item: pytest.Function) -> bool:
+    """Whether a case holds the profile against what the others have observed."""
+    return item.path.stem == "profile"
 
 
 def _foundation_rank(item: pytest.Function) -> int:
@@ -94,14 +116,17 @@ def _check_known(item: pytest.Function, ids: tuple[str, ...], known: object) -> 
         raise pytest.UsageError(f"{item.nodeid}: the spec knows no {', '.join(unknown) or 'clause for this case'}")
 
 
-def select(cases: list[Case], chosen: tuple[str, ...], left_out: tuple[str, ...]) -> set[str]:
+def select(
+    cases: list[Case], chosen: tuple[str, ...], left_out: tuple[str, ...], options: tuple[str, ...] = ()
+) -> set[str]:
     """The ids of the cases that fit a glob of `chosen` (all, if there is none) and none of `left_out`.
 
-    A glob is held against the case's id, its clauses, its family and its level.
+    A glob is held against the case's id, its clauses, its family and its level. Cases that need an option are left out without it.
 
     Raises:
         SelectionError: a glob fits nothing, or nothing is left.
     """
+    cases = [case for case in cases if not case.only_with or case.only_with in options]
     for glob in (*chosen, *left_out):
         if not any(_fits(case, glob) for case in cases):
             raise SelectionError(_nothing_fits(glob, cases))

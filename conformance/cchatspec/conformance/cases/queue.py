@@ -193,3 +193,14 @@ def test_forty(queueing: None, alice: Peer, absent: Account, login: Login) -> No
     queued = [reply for reply in replies if reply == QUEUED]
 
     assert ids(poll(login(absent))) == ids(queued)
+
+
+@clause("QUEUE-HONEST")
+def test_hundreds(queueing: None, absent: Account, login: Login) -> None:
+    """Of three hundred messages of six senders, those acknowledged as queued are all delivered, in order and once"""
+    queued = []
+    for number in range(6):
+        replies = send_all(login(), absent.name, [b"%d-%d" % (number, index) for index in range(50)])
+        queued += [reply for reply in replies if reply == QUEUED]
+
+    assert ids(poll(login(absent))) == ids(queued)

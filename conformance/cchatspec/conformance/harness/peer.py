@@ -149,9 +149,12 @@ class Peer:
 
     # Receiving
 
-    def receive(self) -> Reply:
-        """The next reply: a message that is no STATUS_UPDATE, an unreadable frame, or how the connection ended."""
-        until = monotonic() + self._target.deadline
+    def receive(self, patience: float | None = None) -> Reply:
+        """The next reply: a message that is no STATUS_UPDATE, an unreadable frame, or how the connection ended.
+
+        `patience` replaces the deadline, in seconds.
+        """
+        until = monotonic() + (self._target.deadline if patience is None else patience)
         while True:
             while self._inbox:
                 reply = self._inbox.popleft()
@@ -185,11 +188,11 @@ class Peer:
             if isinstance(reply, Ending | Unreadable):
                 return came
 
-    def until_end(self) -> list[Reply]:
-        """All that comes until the connection ends, and last how it did; the deadline is one for all of it."""
-        came = [self.receive()]
+    def until_end(self, patience: float | None = None) -> list[Reply]:
+        """All that comes until the connection ends, and last how it did; `patience` replaces the deadline, in seconds."""
+        came = [self.receive(patience)]
         while not isinstance(came[-1], Ending):
-            came.append(self.receive())
+            came.append(self.receive(patience))
         return came
 
     def await_update(self, name: bytes, status: int) -> StatusUpdate | Ending:
