@@ -22,8 +22,9 @@ def code_words(code: int) -> str:
 
 def error_words(error: Error) -> str:
     """An ERROR in words: what its code means, and what the server added."""
-    detail = shown(error.error_message.decode("utf-8", "replace"))
-    return f"{code_words(error.error_code)}: {detail}" if detail else code_words(error.error_code)
+    words = code_words(error.error_code)
+    detail = shown(error.error_message.decode("utf-8", "replace")).removeprefix(words).lstrip(": ")
+    return f"{words}: {detail}" if detail else words
 
 
 class ClientError(Exception):

@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from cchatspec.reference.client.client import Client
 from cchatspec.reference.client.crypto import fingerprint
-from cchatspec.reference.client.errors import ClientError, Misuse
+from cchatspec.reference.client.errors import ClientError
 from cchatspec.reference.client.room import PRESENCE_WORDS, Room
 from cchatspec.reference.client.text import shown_name
 from cchatspec.spec import Presence
 
-_LINE: Final = "{:<14}{}"
+_LINE: Final = "{:<16}{}"
 
 
 class Quit(Exception):
@@ -63,7 +62,7 @@ async def _say(room: Room, text: str) -> None:
     if room.recipient is None:
         room.problem("to whom? /to NAME chooses, and /users shows who there is")
         return
-    await room.say(_client(room), room.recipient, text)
+    await room.say(room.recipient, text)
 
 
 async def _to(room: Room, name: str) -> None:
@@ -71,13 +70,13 @@ async def _to(room: Room, name: str) -> None:
     if not name:
         room.problem("to whom? /to NAME")
         return
-    await _client(room).trusted_key(name)
+    await room.connected().trusted_key(name)
     room.recipient = name
     room.screen.refresh()
 
 
 async def _users(room: Room, _: str) -> None:
-    room.presence = await _client(room).users()
+    room.presence = await room.connected().users()
     order = sorted(room.presence, key=lambda name: (room.presence[name] is Presence.OFFLINE, name))
     for name in order:
         me = " (you)" if name == room.settings.name else ""
@@ -86,7 +85,7 @@ async def _users(room: Room, _: str) -> None:
 
 
 async def _set_status(room: Room, status: Presence) -> None:
-    await _client(room).set_status(status)
+    await room.connected().set_status(status)
     room.status = status
     room.screen.refresh()
 
@@ -102,12 +101,12 @@ async def _online(room: Room, _: str) -> None:
 async def _key(room: Room, name: str) -> None:
     own = fingerprint(room.key.identity.public_key)
     if not name:
-        room.note(f"your own key is {own}")
+        room.note(f"{own} is your own key")
         return
     name = _known(room, name)
-    offered = await _client(room).public_key(name)
-    await _client(room).trusted_key(name)
-    room.note(f"the key of {shown_name(name)} is {fingerprint(offered)}; yours is {own}")
+    offered = await room.connected().public_key(name)
+    await room.connected().trusted_key(name)
+    room.note(f"{fingerprint(offered)} is the key of {shown_name(name)}\n      {own} is your own")
 
 
 async def _accept(room: Room, name: str) -> None:
@@ -115,7 +114,7 @@ async def _accept(room: Room, name: str) -> None:
     if not name:
         room.problem("whose key? /accept NAME")
         return
-    client = _client(room)
+    client = room.connected()
     key = await client.accept_key(name)
     room.note(f"accepted the key {fingerprint(key)} for {shown_name(name)}")
     await room.open_again(client, name)
@@ -148,12 +147,6 @@ ORDERS: Final[dict[str, Order]] = {
     "/help": Order("", "show this", _help),
     "/quit": Order("", "log out and leave", _quit),
 }
-
-
-def _client(room: Room) -> Client:
-    if room.client is None:
-        raise Misuse("not connected")
-    return room.client
 
 
 def _known(room: Room, shown: str) -> str:

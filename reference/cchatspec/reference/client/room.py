@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final, Protocol
 
 from cchatspec.reference.client.backoff import Backoff
 from cchatspec.reference.client.client import Client
 from cchatspec.reference.client.entry import Key, Settings, enter
-from cchatspec.reference.client.errors import ClientError, Ended, KeyChanged, Refused, Terminated
+from cchatspec.reference.client.errors import ClientError, Ended, KeyChanged, Misuse, Refused, Terminated
 from cchatspec.reference.client.results import Received
 from cchatspec.reference.client.tasks import together
 from cchatspec.reference.client.text import shown_lines, shown_name
@@ -81,6 +81,7 @@ class Room:
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._young_ends = 0
+        self._last_problem = ""
         self._unreadable: list[Received] = []
 
     # The connection
@@ -109,9 +110,8 @@ class Room:
             self.client = client
             if not self.entered.done():
                 self.entered.set_result(None)
-            self.note(
-                f"connected to {self.settings.server} as {shown_name(self.settings.name)}; /help shows what you can do"
-            )
+            self._last_problem = ""
+            self.note(f"connected to {self.settings.server} as {shown_name(self.settings.name)}")
             await together(self._show_messages(client), self._show_changes(client), self._arrive(client))
 
     async def _arrive(self, client: Client) -> None:
@@ -138,13 +138,22 @@ class Room:
             self.problem(f"{problem}; /reconnect tries again")
             await self.retry.wait()
             return
-        delay = self._backoff.delay()
-        self.problem(f"{problem}; trying again in {delay:.1f} s")
-        try:
-            async with asyncio.timeout(delay):
+        if str(problem) != self._last_problem:
+            self._last_problem = str(problem)
+            self.problem(f"{problem}; trying again")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._backoff.delay()):
                 await self.retry.wait()
-        except TimeoutError:
-            pass
+
+    def connected(self) -> Client:
+        """The session that there is.
+
+        Raises:
+            Misuse: there is none.
+        """
+        if self.client is None:
+            raise Misuse("not connected")
+        return self.client
 
     # What comes
 
@@ -183,12 +192,12 @@ class Room:
 
     # What is said
 
-    async def say(self, client: Client, recipient: str, text: str) -> None:
+    async def say(self, recipient: str, text: str) -> None:
         """Sends a message, and shows it with what became of it."""
         self.on_their_way += 1
         self.screen.refresh()
         try:
-            receipt = await client.send(recipient, text)
+            receipt = await self.connected().send(recipient, text)
         except ClientError as error:
             self._show_own(recipient, text, "failed", "problem")
             self.problem(self._advice(recipient, error))

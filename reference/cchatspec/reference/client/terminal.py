@@ -139,6 +139,7 @@ async def run(settings: Settings, key: Key) -> None:
     staying = asyncio.create_task(room.stay())
     try:
         await room.entered
+        room.note("/help shows what you can do, /users who there is")
         await _type(terminal, room)
     finally:
         staying.cancel()
