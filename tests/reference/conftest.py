@@ -1,7 +1,7 @@
 """Conversations with the core, without sockets: what a client sends, and what comes of it.
 
-`talk` holds a core and plays its shell: it commits nothing, drains at once unless told otherwise, and takes the time from a
-field. A client's `ask` sends requests and returns what came back, with CLOSED where the server closed the connection.
+`talk` holds a core and plays its shell: it commits nothing, drains and ends turns at once unless told otherwise, and takes the
+time from a field. A client's `ask` sends requests and returns what came back, with CLOSED where the server closed the connection.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import pytest
 from nacl.signing import SigningKey
 
 from cchatspec.reference.core import Core
-from cchatspec.reference.effects import Close, Drain, Effect, Send, Snapshot, Write
+from cchatspec.reference.effects import Close, Drain, Effect, EndTurn, Note, Send, Snapshot, Write
+from cchatspec.reference.limits import Limits
 from cchatspec.spec import (
     PAYLOAD_LIMIT,
     ErrorCode,
@@ -27,6 +28,8 @@ from cchatspec.spec import (
     parse,
 )
 from cchatspec.spec import Error as ErrorMessage
+
+UNLIMITED = Limits(rate=0)
 
 #: Stands among messages where the server closed the connection.
 CLOSED = "closed"
@@ -56,16 +59,18 @@ def counted_entropy() -> Callable[[int], bytes]:
 class Client:
     def __init__(self, talk: Talk) -> None:
         self.talk = talk
-        self.number = talk.core.connect()
+        self.number, effects = talk.core.connect(talk.now)
+        talk.clients[self.number] = self
         self.arrived = bytearray()
         self.sends: list[Send] = []
         self.is_closed = False
         self._read = 0
         self._told_closed = False
+        talk.carry_out(effects)
 
     def send(self, *requests: Message | bytes) -> None:
         data = b"".join(request if isinstance(request, bytes) else build(request) for request in requests)
-        self.talk.carry_out(self.talk.core.receive(self.number, data, self.talk.now))
+        self.talk.carry_out(self.talk.core.receive(self.number, data, self.talk.now, self.talk.date))
 
     def got(self) -> list[Message | str]:
         """What has come since the last time, and CLOSED; errors with an empty text, so that they compare by code."""
@@ -96,28 +101,43 @@ class Client:
         return self
 
     def finish(self) -> list[Message | str]:
-        self.talk.carry_out(self.talk.core.finish(self.number, self.talk.now))
+        self.talk.carry_out(self.talk.core.finish(self.number, self.talk.now, self.talk.date))
         return self.got()
 
     def lose(self) -> None:
         self.talk.carry_out(self.talk.core.disconnect(self.number))
 
+    def choke(self) -> None:
+        self.talk.carry_out(self.talk.core.choke(self.number))
+
     def drain(self) -> None:
-        self.talk.carry_out(self.talk.core.drained(self.number, self.talk.now))
+        self.talk.carry_out(self.talk.core.drained(self.number, self.talk.now, self.talk.date))
 
 
 class Talk:
-    def __init__(self, snapshot: Snapshot | None = None, *, drains: bool = True) -> None:
-        self.core = Core(snapshot or Snapshot(), counted_entropy())
-        self.now = 1_000_000.0
+    """A core, and what came of it.
+
+    Args:
+        snapshot: what the store holds.
+        limits: without them, no rate is limited.
+        drains: whether all that is sent leaves at once.
+        turns: whether every event is a turn of its own.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot | None = None, limits: Limits = UNLIMITED, *, drains: bool = True, turns: bool = True
+    ) -> None:
+        self.core = Core(snapshot or Snapshot(), counted_entropy(), limits)
+        self.now = 500.0
+        self.date = 1_000_000.0
         self.drains = drains
+        self.turns = turns
+        self.notes: list[Note] = []
         self.writes: list[Write] = []
         self.clients: dict[int, Client] = {}
 
     def connect(self) -> Client:
-        client = Client(self)
-        self.clients[client.number] = client
-        return client
+        return Client(self)
 
     def login(self, name: bytes) -> Client:
         return self.connect().login(name)
@@ -126,6 +146,7 @@ class Talk:
         self.connect().send(*map(register, names))
 
     def carry_out(self, effects: list[Effect]) -> None:
+        turn_ends = False
         for effect in effects:
             match effect:
                 case Send(connection, data, _):
@@ -136,8 +157,17 @@ class Talk:
                 case Drain(connection):
                     if self.drains:
                         self.clients[connection].drain()
+                case EndTurn():
+                    turn_ends = self.turns
+                case Note():
+                    self.notes.append(effect)
                 case _:
                     self.writes.append(effect)
+        if turn_ends:
+            self.end_turn()
+
+    def end_turn(self) -> None:
+        self.carry_out(self.core.end_turn())
 
     def shutdown(self) -> None:
         self.carry_out(self.core.shutdown())

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.reference.conftest import CLOSED, Client, Talk, ask_login, error, prove, register
 
-from cchatspec.reference.core import PARTIAL_SECONDS
+from cchatspec.reference.limits import Limits
 from cchatspec.reference.outlet import REQUEST_COST, TURN_BYTES
 from cchatspec.spec import (
     CLIENT_PAYLOAD_LIMIT,
@@ -25,6 +25,7 @@ from cchatspec.spec import (
 )
 
 MALFORMED = error(ErrorCode.INVALID_MESSAGE_FORMAT)
+PARTIAL_SECONDS = Limits().frame_timeout
 FENCE = build(GetPublicKey(b"nobody"))
 FENCED = PublicKeyResponse(0)
 

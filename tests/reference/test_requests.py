@@ -105,7 +105,7 @@ def test_when_all_ids_are_spent_the_server_says_so() -> None:
 def test_queued_messages_come_in_order_with_their_own_time(talk: Talk, alice: Client) -> None:
     talk.register(b"bob")
     alice.send(SendMessage(b"bob", b"first"))
-    talk.now += 5.9
+    talk.date += 5.9
     alice.send(SendMessage(b"bob", b"second"))
 
     assert talk.login(b"bob").ask(GetMessages()) == [
@@ -331,5 +331,6 @@ def test_events_of_a_connection_that_is_gone_have_no_effect(talk: Talk, alice: C
     core, number = talk.core, alice.number
 
     assert (
-        core.receive(number, b"x", 0) + core.finish(number, 0) + core.drained(number, 0) + core.disconnect(number) == []
+        core.receive(number, b"x", 0, 0) + core.finish(number, 0, 0) == []
+        and core.drained(number, 0, 0) + core.choke(number) + core.disconnect(number) == []
     )

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from tests.reference.conftest import CLOSED, error, prove, register, without_text
+from msgspec.structs import replace
+from tests.reference.conftest import CLOSED, UNLIMITED, error, prove, register, without_text
 
 from cchatspec.reference import peer as peer_module
+from cchatspec.reference.journal import Journal
+from cchatspec.reference.limits import Limits
 from cchatspec.reference.server import Server
 from cchatspec.reference.store import Store, StoreError
 from cchatspec.spec import (
@@ -111,8 +114,8 @@ class Host:
 
 
 @asynccontextmanager
-async def hosted(store: str = ":memory:") -> AsyncIterator[Host]:
-    async with Server(store=store) as server:
+async def hosted(store: str = ":memory:", limits: Limits = UNLIMITED) -> AsyncIterator[Host]:
+    async with Server(store=store, limits=limits) as server:
         host = Host(server)
         try:
             yield host
@@ -194,8 +197,9 @@ def test_a_peer_that_never_ends_is_closed_all_the_same(run: Run, monkeypatch: py
     async def conversation(host: Host) -> None:
         alice = await host.login(b"alice")
         assert await alice.ask(Logout()) == [CLOSED]
-        (peer,) = host.server._peers.values()
-        await asyncio.wait_for(peer.gone, DEADLINE)
+        async with asyncio.timeout(DEADLINE):
+            while host.server.connections:
+                await asyncio.sleep(0)
 
     run(conversation)
 
@@ -246,20 +250,101 @@ def test_a_peer_that_asks_for_more_than_it_reads_fills_no_memory(run: Run) -> No
     run(conversation)
 
 
-def test_a_reader_that_never_reads_is_dropped(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer_module, "SEND_BUFFER_LIMIT", 1 << 20)
+# Limits. What needs other limits than the rest runs on one event loop.
 
+
+def run_with(conversation: Callable[[Host], Awaitable[None]], path: Path | None = None, **limits: float) -> list[str]:
+    """Runs a conversation, and returns the journal's events and their details."""
+    said: list[str] = []
+
+    def sink(level: int, event: str, **fields: object) -> None:
+        said.append(f"{event}: {fields.get('detail', '')}")
+
+    async def with_host() -> None:
+        store = str(path / "chat.db") if path else ":memory:"
+        async with Server(store=store, limits=replace(UNLIMITED, **limits), journal=Journal(sink)) as server:
+            host = Host(server)
+            try:
+                await conversation(host)
+            finally:
+                await host.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(with_host())
+    return said
+
+
+async def fill(host: Host, slow: Wire, alice: Wire) -> int:
+    """Sends the slow reader messages until one is queued; returns how many were pushed."""
+    slow.reader._transport.pause_reading()  # type: ignore[attr-defined]
+    for number in range(1, 500):
+        if await alice.ask(SendMessage(b"slow", bytes(65_535))) == [MessageAck(number, 2)]:
+            return number - 1
+    pytest.fail("500 messages of 64 KiB found room")
+
+
+def test_messages_to_a_slow_reader_are_queued_and_come_in_order_when_it_reads(tmp_path: Path) -> None:
+    async def conversation(host: Host) -> None:
+        slow, alice = await host.login(b"slow"), await host.login(b"alice")
+        pushed = await fill(host, slow, alice)
+        slow.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        assert await slow.got() == StatusUpdate(b"alice", 1)
+        came = [await slow.got() for _ in range(pushed + 1)]
+        assert [message.message_id for message in came if isinstance(message, IncomingMessage)] == [
+            *range(1, pushed + 2)
+        ]
+
+    run_with(conversation, tmp_path, high_water=1 << 17)
+
+
+def test_a_reader_that_stays_stuck_is_dropped_and_the_journal_says_why() -> None:
+    async def conversation(host: Host) -> None:
+        slow, alice = await host.login(b"slow"), await host.login(b"alice")
+        await fill(host, slow, alice)
+        assert await alice.got() == StatusUpdate(b"slow", 0)
+
+    assert "dropped: stuck reader" in run_with(conversation, high_water=1 << 17, stuck_timeout=0.04)
+
+
+def test_slow_readers_together_are_bounded() -> None:
     async def conversation(host: Host) -> None:
         slow, alice = await host.login(b"slow"), await host.login(b"alice")
         slow.reader._transport.pause_reading()  # type: ignore[attr-defined]
-        for number in range(1, 500):
-            (reply,) = await alice.ask(SendMessage(b"slow", bytes(65_535)))
-            if reply == StatusUpdate(b"slow", 0):
-                return
-            assert reply == MessageAck(number, 1)
-        pytest.fail("500 messages of 64 KiB found room")
+        alice.send(*[SendMessage(b"slow", bytes(65_535))] * 200)
+        while await alice.got() != StatusUpdate(b"slow", 0):
+            pass
 
-    run(conversation)
+    assert "dropped: too much for slow readers" in run_with(conversation, high_water=1 << 17, slow_total=1 << 16)
+
+
+def test_a_flood_ends_the_connection_and_the_error_is_readable() -> None:
+    async def conversation(host: Host) -> None:
+        alice = await host.connect()
+        alice.send(FENCE * 100_000)
+        replies = [await alice.got()]
+        while replies[-1] not in (CLOSED, "reset"):
+            replies.append(await alice.got())
+        assert replies[-2:] == [error(ErrorCode.RATE_LIMIT_EXCEEDED), CLOSED]
+
+    assert "dropped: flood" in run_with(conversation, rate=10.0, burst=10)
+
+
+def test_a_connection_beyond_the_limit_is_told_so() -> None:
+    async def conversation(host: Host) -> None:
+        first, second = await host.login(b"alice"), await host.connect()
+        second.send(FENCE)
+        assert [await second.got(), await second.got()] == [error(ErrorCode.SERVER_ERROR), CLOSED]
+        assert await first.ask(FENCE) == [FENCED]
+
+    run_with(conversation, max_connections=1)
+
+
+def test_half_a_frame_times_out() -> None:
+    async def conversation(host: Host) -> None:
+        alice = await host.login(b"alice")
+        assert await alice.ask(FENCE[:-1], replies=2) == [TERMINATED, CLOSED]
+
+    assert "dropped: frame timeout" in run_with(conversation, frame_timeout=0.04)
 
 
 def test_the_end_of_the_server_is_told_to_everybody(run: Run) -> None:

@@ -7,6 +7,8 @@ is sent to one connection keeps its order, so a frame that waits holds up those 
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 from msgspec import Struct
 
 
@@ -83,5 +85,27 @@ class ReserveIds(Struct, frozen=True, gc=False):
     next_id: int
 
 
+class EndTurn(Struct, frozen=True, gc=False):
+    """Call `end_turn` once all that has come by now is handed in."""
+
+
+class Level(IntEnum):
+    """How much what happened matters to who runs the server; the numbers are those of `logging`."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+
+
+class Note(Struct, frozen=True, gc=False):
+    """Something happened that who runs the server may want to know; it has no effect. `name` is as it came from the wire."""
+
+    level: Level
+    event: str
+    connection: int = 0
+    name: bytes | None = None
+    detail: str = ""
+
+
 Write = AddUser | AddMessage | RemoveMessages | ReserveIds
-Effect = Send | Close | Drain | Write
+Effect = Send | Close | Drain | EndTurn | Note | Write

@@ -10,12 +10,16 @@ from cchatspec.reference.effects import (
     Close,
     Drain,
     Effect,
+    EndTurn,
+    Level,
+    Note,
     QueuedMessage,
     RemoveMessages,
     ReserveIds,
     Send,
 )
 from cchatspec.reference.records import Connection
+from cchatspec.reference.states import REQUESTS
 from cchatspec.spec import Error, ErrorCode, Message, build
 
 #: What one event may cause, in bytes sent to anybody, and what each request counts besides.
@@ -29,17 +33,59 @@ ID_BLOCK: Final = 4096
 _ERROR_TEXT_LIMIT: Final = 200
 
 
+class Counts:
+    """What has happened since the start, for the metrics.
+
+    Attributes:
+        requests: requests by type; those of types that are none, at 0.
+        errors: ERRORs by code.
+        pushed, queued, unqueued: messages that were delivered at once, kept, and refused for want of room.
+        given: messages that were kept and have left.
+        logins, refused_logins: proofs by what came of them.
+        connections, turned_away: connections that were taken, and that were not.
+        dropped: connections that the server ended, by reason.
+    """
+
+    __slots__ = (
+        "connections",
+        "dropped",
+        "errors",
+        "given",
+        "logins",
+        "pushed",
+        "queued",
+        "refused_logins",
+        "requests",
+        "turned_away",
+        "unqueued",
+    )
+
+    def __init__(self) -> None:
+        self.requests = [0] * (max(REQUESTS) + 1)
+        self.errors = [0] * (max(ErrorCode) + 1)
+        self.pushed = self.queued = self.unqueued = self.given = 0
+        self.logins = self.refused_logins = 0
+        self.connections = self.turned_away = 0
+        self.dropped: dict[str, int] = {}
+
+    def drop(self, reason: str) -> None:
+        """Counts a connection that the server ended."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+
 class Outlet:
     """The effects of one event.
 
     Attributes:
         room: what is left of the turn, in bytes; not above 0 when the turn is over.
         ids_stored: the write that reserved the latest ids; a frame with an id must not leave before it.
+        counts: what has happened so far.
     """
 
     def __init__(self, next_id: int) -> None:
         self.room = TURN_BYTES
         self.ids_stored = 0
+        self.counts = Counts()
         self._effects: list[Effect] = []
         self._sequence = 0
         self._next_id = self._reserved_to = next_id
@@ -61,6 +107,7 @@ class Outlet:
     def error(self, conn: Connection, code: ErrorCode, detail: str) -> None:
         """Sends an ERROR with a text for people. ERROR-TEXT."""
         text = f"{code.text}: {detail}"[:_ERROR_TEXT_LIMIT]
+        self.counts.errors[code] += 1
         self.send(conn, Error(code, text.encode("utf-8", "replace")))
 
     def close(self, conn: Connection) -> None:
@@ -71,6 +118,18 @@ class Outlet:
         """Asks for the news that all has left, and for no input until then."""
         conn.waiting = True
         self._effects.append(Drain(conn.id))
+
+    def end_turn(self) -> None:
+        """Asks for a call once all that has come is handed in."""
+        self._effects.append(EndTurn())
+
+    def note(
+        self, level: Level, event: str, conn: Connection | None, detail: str = "", name: bytes | None = None
+    ) -> None:
+        """Says what happened, for those who run the server; without `name`, it is about the connection's user."""
+        if name is None and conn is not None and conn.account is not None:
+            name = conn.account.name
+        self._effects.append(Note(level, event, conn.id if conn else 0, name, detail))
 
     def add_user(self, name: bytes, key: bytes) -> int:
         """Stores a user, and returns the number of the write."""

@@ -1,8 +1,9 @@
 """One connection of the asyncio server: an outbox, and the ends of a TCP connection.
 
 A connection is closed in two steps. First our sending side is shut, which the peer sees as the end; what it still sends is read
-and dropped, for a moment or until it ends too. Closing at once would reset the connection when the peer has sent more than we
-read, and a reset takes from the peer what it has not read yet, such as the ERROR that says why.
+and dropped, until it ends too, neither reads nor sends for a while, or has sent for long enough. Closing at once would reset the
+connection when the peer has sent more than we read, and a reset takes from the peer what it has not read yet, such as the ERROR
+that says why.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from cchatspec.reference.effects import Send
 if TYPE_CHECKING:
     from cchatspec.reference.server import Server
 
-#: How many bytes may wait for a peer that does not read; more than the longest frame. ROBUST-SLOWREADER.
-SEND_BUFFER_LIMIT: Final = 32 * 1024 * 1024
-
-#: How long, in seconds, what a peer still sends is dropped before the connection is closed.
+#: How long, in seconds, a peer that is to go may do nothing before the connection is closed, and how many times that it may send.
 LINGER_SECONDS: Final = 1.0
+LINGER_ROUNDS: Final = 5
+
+#: What is written in one piece, in bytes; more is handed over as it is, so that a long frame for many is in memory once.
+_JOIN_LIMIT: Final = 64 * 1024
 
 
 class Peer(asyncio.Protocol):
@@ -31,43 +33,59 @@ class Peer(asyncio.Protocol):
     Attributes:
         number: what the core calls it.
         outbox: what is not yet handed to the transport.
+        unsent: how many bytes that is.
         is_closing: whether it is to be closed behind the outbox.
-        gone: done when the connection has ended.
+        is_paused: whether it is not read from until all has left.
+        gone: whether the connection has ended.
     """
 
     __slots__ = (
         "_has_finished",
-        "_is_paused",
         "_is_shut",
         "_linger",
         "_server",
+        "_stuck_at",
+        "_stuck_since",
         "_transport",
+        "_was_heard",
         "gone",
         "is_closing",
+        "is_paused",
         "number",
         "outbox",
+        "unsent",
     )
+
+    number: int
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._is_paused = False
         self._has_finished = False
         self._is_shut = False
+        self._was_heard = False
         self._linger: asyncio.TimerHandle | None = None
+        self._stuck_at = 0
+        self._stuck_since = 0.0
+        self.is_paused = False
         self.is_closing = False
+        self.gone = False
+        self.unsent = 0
         self.outbox: deque[Send] = deque()
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins; `resume_writing` shall tell when all has left."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=0)
         with suppress(OSError):
-            self._transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.number = self._server.joined(self)
+            endpoint = self._transport.get_extra_info("socket")
+            endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Finds those that have vanished without a word. STATUS-LOST
+            endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._server.joined(self)
 
     def data_received(self, data: bytes) -> None:
         """Hands on what came."""
+        self._was_heard = True
         self._server.received(self, data)
 
     def eof_received(self) -> bool:
@@ -88,46 +106,77 @@ class Peer(asyncio.Protocol):
         self.outbox.clear()
         if self._linger is not None:
             self._linger.cancel()
-        self.gone.set_result(None)
+        self.gone = True
         self._server.lost(self)
 
-    def flush(self, committed: int | None) -> None:
-        """Writes at once all that may leave, which is all when `committed` is None, and closes behind it when asked to."""
+    def flush(self, committed: int | None) -> int:
+        """Writes at once all that may leave, which is all when `committed` is None, and closes behind it when asked to.
+
+        Returns how many bytes still wait, for the store or for the peer.
+        """
         outbox, transport = self.outbox, self._transport
         if transport.is_closing():
             outbox.clear()
-            return
-        ready: list[bytes] = []
-        while outbox and (committed is None or outbox[0].after <= committed):
-            ready.append(outbox.popleft().data)
-        if ready:
-            transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
+            return 0
         if outbox:
-            return
+            self._write(committed)
         waiting = transport.get_write_buffer_size()
-        if waiting > SEND_BUFFER_LIMIT:
-            self.abort()
-        elif not waiting:
+        if outbox:
+            return self.unsent + waiting
+        if not waiting:
             self._emptied()
         if self.is_closing:
             self._shut()
+        return waiting
 
     def pause(self) -> None:
         """Stops reading until all has left."""
-        self._is_paused = True
-        self._transport.pause_reading()
+        if not self.is_paused:
+            self.is_paused = True
+            self._stuck_at = 0
+            self._transport.pause_reading()
+
+    def is_stuck(self, now: float, timeout: float) -> bool:
+        """Whether the peer has read nothing for so long, though there is something to read."""
+        waiting = self.waiting
+        if not waiting or waiting != self._stuck_at:
+            self._stuck_at, self._stuck_since = waiting, now
+        return bool(timeout) and now - self._stuck_since > timeout
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes wait for the peer to read."""
+        return self._transport.get_write_buffer_size()
 
     def leave(self) -> None:
-        """Closes behind what was written, without waiting for the peer's end."""
-        self._transport.close()
+        """Closes a connection that is shut, if the peer has been silent since the last time."""
+        if not self._was_heard:
+            self._transport.close()
+        self._was_heard = False
 
     def abort(self) -> None:
         """Ends the connection, whatever waits."""
         self._transport.abort()
 
+    def _write(self, committed: int | None) -> None:
+        outbox = self.outbox
+        ready: list[bytes] = []
+        while outbox and (committed is None or outbox[0].after <= committed):
+            ready.append(outbox.popleft().data)
+        if not ready:
+            return
+        size = self.unsent if not outbox else sum(map(len, ready))
+        self.unsent -= size
+        if len(ready) == 1:
+            self._transport.write(ready[0])
+        elif size <= _JOIN_LIMIT:
+            self._transport.write(b"".join(ready))
+        else:
+            self._transport.writelines(ready)
+
     def _emptied(self) -> None:
-        if self._is_paused:
-            self._is_paused = False
+        if self.is_paused:
+            self.is_paused = False
             asyncio.get_running_loop().call_soon(self._drained)
 
     def _drained(self) -> None:
@@ -143,4 +192,14 @@ class Peer(asyncio.Protocol):
             self._transport.close()
             return
         self._transport.write_eof()
-        self._linger = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
+        self._linger_on(LINGER_ROUNDS)
+
+    def _linger_on(self, rounds: int) -> None:
+        waiting = self.waiting
+        is_reading = waiting < self._stuck_at
+        if rounds < LINGER_ROUNDS and not is_reading and not (rounds and self._was_heard):
+            self._transport.abort()
+            return
+        self._was_heard, self._stuck_at = False, waiting
+        left = rounds if is_reading else rounds - 1
+        self._linger = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._linger_on, left)

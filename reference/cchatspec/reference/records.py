@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cchatspec.reference.effects import QueuedMessage
+from cchatspec.reference.limits import Bucket
 from cchatspec.reference.states import NEXT, Outcome, State
 from cchatspec.spec import CLIENT_PAYLOAD_LIMIT, Frame, FrameReader, Presence
 
@@ -14,9 +15,14 @@ _NO_FRAMES: Final[Iterator[Frame]] = iter(())
 
 
 class Account:
-    """A registered user: key, presence, the one session if there is one, and what is queued."""
+    """A registered user: key, presence, the one session if there is one, and what is queued.
 
-    __slots__ = ("key", "name", "presence", "queue", "session")
+    Attributes:
+        kept: how many messages are kept for them, in the queue or on their way out.
+        bucket: what they have used of the rate limit.
+    """
+
+    __slots__ = ("bucket", "kept", "key", "name", "presence", "queue", "session")
 
     def __init__(self, name: bytes, key: bytes) -> None:
         self.name = name
@@ -24,6 +30,8 @@ class Account:
         self.presence: int = Presence.OFFLINE
         self.session: Connection | None = None
         self.queue: deque[QueuedMessage] = deque()
+        self.kept = 0
+        self.bucket = Bucket()
 
 
 class Connection:
@@ -32,30 +40,44 @@ class Connection:
     Attributes:
         account: whose session it is, if it is logged in.
         challenged: whom its challenge is for, if one stands.
-        partial_since: since when half a frame has stood, in Unix seconds.
+        since: when it came, in seconds of the monotonic clock.
+        active_at: when it last sent something or was given a message, on the same clock.
+        partial_since: since when half a frame has stood, on the same clock.
+        bucket: what it has used of the rate limit; that of its user once it is logged in.
         given: queued messages that are on their way out, and may still be lost.
         delivering: whether more of the queue is to be given out before the next request is handled.
         waiting: whether a `Drain` was asked for and has not come.
         finished: whether the peer has ended its sending.
+        choked: whether more waits for it than the high-water mark, so that nothing is pushed to it.
+        overflowed: whether messages were queued because it was choked, and are to be given to it unasked.
+        told: how many changes of status it was told, or need not be.
+        missed: by name, the latest changes of status while it was choked.
     """
 
     __slots__ = (
         "account",
+        "active_at",
+        "bucket",
         "challenge",
         "challenged",
+        "choked",
         "delivering",
         "finished",
         "frames",
         "given",
         "id",
         "inputs",
+        "missed",
+        "overflowed",
         "partial_since",
         "reader",
+        "since",
         "state",
+        "told",
         "waiting",
     )
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, now: float) -> None:
         self.id = number
         self.state = State.STRANGER
         self.account: Account | None = None
@@ -69,6 +91,12 @@ class Connection:
         self.delivering = False
         self.waiting = False
         self.finished = False
+        self.since = self.active_at = now
+        self.bucket = Bucket()
+        self.choked = False
+        self.overflowed = False
+        self.told = 0
+        self.missed: dict[bytes, bytes] = {}
 
     @property
     def is_over(self) -> bool:

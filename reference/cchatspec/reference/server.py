@@ -1,7 +1,8 @@
-"""The server on asyncio: sockets and the clock for the core, one coalesced write for each peer and read.
+"""The server on asyncio: sockets and the clocks for the core, one coalesced write for each peer and read.
 
 The shell carries out effects and decides nothing about the protocol. What a peer is sent waits in its outbox until the store has
-committed what it promises; the writer commits on its own thread.
+committed what it promises; the writer commits on its own thread. How much waits for whom is the shell's to see: it reports peers
+over the high-water mark to the core, and drops those that stay stuck.
 """
 
 from __future__ import annotations
@@ -22,12 +23,18 @@ from cchatspec.reference.effects import (
     Close,
     Drain,
     Effect,
+    EndTurn,
+    Level,
+    Note,
     RemoveMessages,
     ReserveIds,
     Send,
     Snapshot,
     Write,
 )
+from cchatspec.reference.journal import Journal
+from cchatspec.reference.limits import Limits
+from cchatspec.reference.listener import Listener
 from cchatspec.reference.peer import Peer
 from cchatspec.reference.store import Store, StoreError
 from cchatspec.reference.writer import Writer
@@ -35,41 +42,57 @@ from cchatspec.reference.writer import Writer
 #: The store that lives as long as the server.
 IN_MEMORY: Final = ":memory:"
 
-#: How long, in seconds, peers have at the end to take what was sent to them.
+#: How long, in seconds, the store and then the peers have at the end to take what was given to them.
+STORE_GRACE_SECONDS: Final = 3.0
 GRACE_SECONDS: Final = 1.0
 
-_TICK_SECONDS: Final = 2.0
-_BACKLOG: Final = 1024
+_GRACE_ROUND_SECONDS: Final = 0.05
 
 
 class Server:
-    """A running server, as an asynchronous context manager.
+    """A running server, as an asynchronous context manager: `async with Server() as server:` serves on `server.port`.
 
     Args:
         host: the address or name to listen on.
         port: the port; 0 takes a free one, which `port` then tells.
         store: the file that holds what outlives the server; ":memory:" holds nothing.
+        limits: how much is taken of everything.
+        journal: where the server says what happens; nowhere, if it is not given.
 
     Raises on entry:
         StoreError: the store cannot be used.
         OSError: the address cannot be listened on.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, store: str = IN_MEMORY) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        store: str = IN_MEMORY,
+        limits: Limits | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self.host = host
         self.port = port
+        self.limits = limits or Limits()
+        self.journal = journal or Journal()
         self._store_path = store
         self._store: Store | None = None
         self._writer: Writer | None = None
         self._peers: dict[int, Peer] = {}
         self._touched: deque[Peer] = deque()
+        self._overfull: deque[Peer] = deque()
         self._held: set[Peer] = set()
+        self._paused: set[Peer] = set()
         self._committed = 0
         self._writes: list[Write] = []
         self._carriers: dict[type, Callable[[Any], None]] = {
             Send: self._send,
             Close: self._close,
             Drain: self._drain,
+            EndTurn: self._end_turn_soon,
+            Note: self._note,
             AddUser: self._write,
             AddMessage: self._write,
             RemoveMessages: self._write,
@@ -85,15 +108,15 @@ class Server:
         try:
             if self._store is not None:
                 snapshot = self._store.snapshot()
-            self.core = Core(snapshot, os.urandom)
-            self._listener = await self._loop.create_server(lambda: Peer(self), self.host, self.port, backlog=_BACKLOG)
+            self.core = Core(snapshot, os.urandom, self.limits)
+            self._listener = Listener(lambda: Peer(self), self.journal)
+            self.port = await self._listener.open(self.host, self.port)
         except BaseException:
             self._close_store()
             raise
-        self.port = self._listener.sockets[0].getsockname()[1]
         if self._store is not None:
             self._writer = Writer(self._store, self._on_committed, self._on_failed)
-        self._ticker = self._loop.call_later(_TICK_SECONDS, self._tick)
+        self._ticker = self._loop.call_later(self.limits.tick, self._tick)
         return self
 
     async def __aexit__(
@@ -102,28 +125,34 @@ class Server:
         """Stops accepting, ends every connection with ERROR 08, and closes the store behind the last commit."""
         self._listener.close()
         self._ticker.cancel()
+        self.journal.note(Level.INFO, "stopping", connections=len(self._peers))
         self.carry_out(self.core.shutdown())
         if self._writer is not None:
-            await self._writer.close()
+            is_done = await self._writer.close(STORE_GRACE_SECONDS)
             self._writer = None
-        for peer in list(self._peers.values()):
-            peer.leave()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS):
-                await self._all_gone()
+            if not is_done:
+                self._on_failed(StoreError(f"cannot write the store {self._store_path}: it takes too long"))
+        await self._let_go()
+        if not self.failed.done():
+            self._last_writes()
+            self._close_store()
+        self.journal.note(Level.INFO, "stopped")
+
+    async def _let_go(self) -> None:
+        """Closes connections as they fall silent, and those that don't in the end: no reset shall swallow the ERROR."""
+        until = self._loop.time() + GRACE_SECONDS
+        while self._peers and self._loop.time() < until:
+            await asyncio.sleep(_GRACE_ROUND_SECONDS)
+            for peer in list(self._peers.values()):
+                peer.leave()
         for peer in list(self._peers.values()):
             peer.abort()
-        await self._all_gone()
-        self._last_writes()
-        self._close_store()
-
-    async def _all_gone(self) -> None:
         while self._peers:
-            await next(iter(self._peers.values())).gone
+            await asyncio.sleep(0)
 
     def _last_writes(self) -> None:
         """Messages that left while the server stopped are forgotten; when that fails, they come once more. QUEUE-ONCE."""
-        if self._store is not None and self._writes and not self.failed.done():
+        if self._store is not None and self._writes:
             with suppress(StoreError):
                 self._store.commit(self._writes)
 
@@ -131,49 +160,73 @@ class Server:
         if self._store is not None:
             self._store.close()
 
+    # What stands, for the metrics
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are, those that are about to end among them."""
+        return len(self._peers)
+
+    @property
+    def slow_peers(self) -> int:
+        """How many peers have more to read than they take at once."""
+        return len(self._paused)
+
+    @property
+    def writer(self) -> Writer | None:
+        """The thread that commits, if there is a store."""
+        return self._writer
+
     # What peers report
 
-    def joined(self, peer: Peer) -> int:
-        """Takes a new peer, and returns its number."""
-        number = self.core.connect()
-        self._peers[number] = peer
-        return number
+    def joined(self, peer: Peer) -> None:
+        """Takes a new peer, and gives it a number."""
+        peer.number, effects = self.core.connect(time.monotonic())
+        self._peers[peer.number] = peer
+        if effects:
+            self.carry_out(effects)
 
     def received(self, peer: Peer, data: bytes) -> None:
         """Takes what a peer has sent."""
-        self.carry_out(self.core.receive(peer.number, data, time.time()))
+        self.carry_out(self.core.receive(peer.number, data, time.monotonic(), time.time()))
 
     def finished(self, peer: Peer) -> None:
         """Takes the end of a peer's sending."""
-        self.carry_out(self.core.finish(peer.number, time.time()))
+        self.carry_out(self.core.finish(peer.number, time.monotonic(), time.time()))
 
     def drained(self, peer: Peer) -> None:
         """Takes the news that all that was sent to a peer has left."""
-        self.carry_out(self.core.drained(peer.number, time.time()))
+        self._paused.discard(peer)
+        self.carry_out(self.core.drained(peer.number, time.monotonic(), time.time()))
 
     def lost(self, peer: Peer) -> None:
         """Takes the end of a peer."""
-        self._peers.pop(peer.number, None)
+        del self._peers[peer.number]
         self._held.discard(peer)
+        self._paused.discard(peer)
+        self._listener.left()
         self.carry_out(self.core.disconnect(peer.number))
 
     # Effects
 
     def carry_out(self, effects: list[Effect]) -> None:
         """Carries out effects, then writes once to every peer that they touched."""
-        carriers = self._carriers
-        for effect in effects:
-            carriers[type(effect)](effect)
-        if self._writes and self._writer is not None:
-            self._hand_over()
-        touched = self._touched
-        while touched:
-            self._flush(touched.popleft())
+        carriers, touched = self._carriers, self._touched
+        while True:
+            for effect in effects:
+                carriers[type(effect)](effect)
+            if self._writes and self._writer is not None:
+                self._hand_over(self._writer)
+            while touched:
+                self._flush(touched.popleft())
+            if not self._overfull:
+                return
+            # ROBUST-SLOWREADER: at once, since even one turn may bring much more.
+            effects = self.core.choke(self._overfull.popleft().number)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, writer: Writer) -> None:
         writes, self._writes = self._writes, []
-        if self._writer is not None:
-            self._writer.put(writes)
+        writer.put(writes)
 
     def _send(self, effect: Send) -> None:
         peer = self._peers.get(effect.connection)
@@ -181,6 +234,9 @@ class Server:
             if not peer.outbox:
                 self._touched.append(peer)
             peer.outbox.append(effect)
+            peer.unsent += len(effect.data)
+            if peer.unsent > self.limits.high_water:
+                self._touched.append(peer)
 
     def _close(self, effect: Close) -> None:
         peer = self._peers.get(effect.connection)
@@ -192,16 +248,29 @@ class Server:
         peer = self._peers.get(effect.connection)
         if peer is not None:
             peer.pause()
+            self._paused.add(peer)
             self._touched.append(peer)
 
     def _write(self, effect: Write) -> None:
         if self._store is not None:
             self._writes.append(effect)
 
+    def _note(self, note: Note) -> None:
+        self.journal.note(note.level, note.event, name=note.name, connection=note.connection, detail=note.detail)
+
+    def _end_turn_soon(self, _: EndTurn) -> None:
+        self._loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self.carry_out(self.core.end_turn())
+
     def _flush(self, peer: Peer) -> None:
-        peer.flush(self._committed if self._store is not None else None)
+        waiting = peer.flush(self._committed if self._store is not None else None)
         if peer.outbox:
             self._held.add(peer)
+        if waiting > self.limits.high_water and not peer.is_closing:
+            self._overfull.append(peer)
+            self._bound_all()
 
     # The store and the clock
 
@@ -210,6 +279,7 @@ class Server:
         held, self._held = self._held, set()
         for peer in held:
             self._flush(peer)
+        self.carry_out([])
 
     def _on_failed(self, error: StoreError) -> None:
         # Promises that wait for the store can never be given: their peers see the connection end instead.
@@ -219,5 +289,26 @@ class Server:
             self.failed.set_result(error)
 
     def _tick(self) -> None:
-        self.carry_out(self.core.tick(time.time()))
-        self._ticker = self._loop.call_later(_TICK_SECONDS, self._tick)
+        now = time.monotonic()
+        self.carry_out(self.core.tick(now))
+        for peer in list(self._paused):
+            if peer.is_stuck(now, self.limits.stuck_timeout):
+                self._drop(peer, "stuck reader")
+        self._bound_all()
+        self._ticker = self._loop.call_later(self.limits.tick, self._tick)
+
+    def _bound_all(self) -> None:
+        """Drops those for whom most waits while too much waits for all that read slowly."""
+        limit = self.limits.slow_total
+        waiting = {peer: peer.waiting for peer in self._paused}
+        total = sum(waiting.values())
+        while limit and total > limit:
+            peer = max(waiting, key=lambda each: waiting[each])
+            total -= waiting.pop(peer)
+            self._drop(peer, "too much for slow readers")
+
+    def _drop(self, peer: Peer, reason: str) -> None:
+        self._paused.discard(peer)
+        self.core.counts.drop(reason)
+        self.journal.note(Level.WARNING, "dropped", connection=peer.number, detail=reason, waiting=peer.waiting)
+        peer.abort()

@@ -1,18 +1,20 @@
 """What the server does for its users: one function for each request, and what sessions and presence need.
 
 It knows accounts and sessions and says what is sent to whom through the outlet. It does not know how requests come in, nor when
-they are legal; that is `core` and `states`.
+they are legal; that is `core` and `states`. What waits is kept by `queues`, and who hears of whose status is in `presence`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cchatspec.reference.effects import QueuedMessage, Snapshot
+from cchatspec.reference.effects import Level, QueuedMessage, Snapshot
 from cchatspec.reference.identity import is_key, is_name, is_proof
+from cchatspec.reference.limits import Limits
 from cchatspec.reference.outlet import Outlet
+from cchatspec.reference.presence import Audience
+from cchatspec.reference.queues import Queues
 from cchatspec.reference.records import Account, Connection
 from cchatspec.reference.states import Action, Outcome
 from cchatspec.spec import (
@@ -32,7 +34,6 @@ from cchatspec.spec import (
     RegisterUser,
     SendMessage,
     SetStatus,
-    StatusUpdate,
     User,
     UserListResponse,
     build,
@@ -51,15 +52,20 @@ Handler = Callable[[Connection, Any, float], None]
 
 
 class Service:
-    """Users, sessions and queues. Every handler takes a connection, its request and the time in Unix seconds."""
+    """Users and sessions. Every handler takes a connection, its request and the time in Unix seconds.
 
-    def __init__(self, snapshot: Snapshot, entropy: Callable[[int], bytes], outlet: Outlet) -> None:
+    Attributes:
+        audience: the sessions, and what they are told of others.
+        queues: what waits for users.
+        handlers: what does each action.
+    """
+
+    def __init__(self, snapshot: Snapshot, entropy: Callable[[int], bytes], outlet: Outlet, limits: Limits) -> None:
         self._entropy = entropy
         self._outlet = outlet
         self._accounts = {name: Account(name, key) for name, key in snapshot.users}
-        for message in snapshot.messages:
-            self._accounts[message.recipient].queue.append(message)
-        self._sessions: dict[int, Connection] = {}
+        self.queues = Queues(snapshot, self._accounts, outlet, limits)
+        self.audience = Audience(outlet)
         self._user_list: bytes | None = None
         self.handlers: Mapping[Action, Handler] = {
             Action.REGISTER: self._register,
@@ -73,6 +79,11 @@ class Service:
             Action.LOG_OUT: self._log_out,
         }
 
+    @property
+    def users(self) -> int:
+        """How many users are registered."""
+        return len(self._accounts)
+
     # Registration and login
 
     def _register(self, conn: Connection, request: RegisterUser, now: float) -> None:
@@ -85,6 +96,7 @@ class Service:
         self._user_list = None
         # REG-RESTART: the promise leaves after the commit.
         self._outlet.send(conn, RegisterResponse(1), self._outlet.add_user(name, key))
+        self._outlet.note(Level.DEBUG, "registered", conn, name=name)
 
     def _refusal(self, request: RegisterUser) -> ErrorCode | None:
         if not is_name(request.username):
@@ -120,6 +132,8 @@ class Service:
         if account is None or not is_own or not is_proof(account.key, challenge, request.signature):
             # LOGIN-REFUSE, LOGIN-CLEAN
             conn.advance(Outcome.REFUSED)
+            self._outlet.counts.refused_logins += 1
+            self._outlet.note(Level.DEBUG, "proof refused", conn, name=request.username)
             self._outlet.send(conn, LoginResponse(0))
             return
         # LOGIN-PROOF
@@ -150,23 +164,23 @@ class Service:
         timestamp = min(max(int(now), 0), _LAST_TIMESTAMP)
         body = request.encrypted_message
         session = recipient.session
-        if session is None or session.delivering:
-            # SEND-ORDER: what is sent while the queue is given out goes to its end.
-            self._enqueue(conn, recipient, QueuedMessage(number, sender, recipient.name, timestamp, body))
+        if session is None or session.delivering or session.choked:
+            # SEND-ORDER: what is sent while the queue is given out goes to its end. ROBUST-SLOWREADER
+            if session is not None and session.choked:
+                session.overflowed = True
+            self.queues.add(conn, recipient, QueuedMessage(number, sender, recipient.name, timestamp, body))
             return
+        if self.audience.changes:
+            self.audience.catch_up(session)
+        session.active_at = conn.active_at
+        outlet.counts.pushed += 1
         # SEND-PUSH, SEND-ACK, SEND-ID; open point invisible: the status does not matter.
         outlet.send(session, IncomingMessage(number, sender, timestamp, body), outlet.ids_stored)
         outlet.send(conn, MessageAck(number, AckStatus.DELIVERED), outlet.ids_stored)
 
-    def _enqueue(self, conn: Connection, recipient: Account, message: QueuedMessage) -> None:
-        recipient.queue.append(message)
-        # QUEUE-ACK, QUEUE-RESTART: the promise leaves after the commit.
-        sequence = self._outlet.add_message(message)
-        self._outlet.send(conn, MessageAck(message.id, AckStatus.QUEUED), sequence)
-
     def _deliver(self, conn: Connection, request: GetMessages, now: float) -> None:
         # QUEUE-DELIVER, QUEUE-EMPTY; open points queued-delivery and empty-poll
-        self.give_queued(conn)
+        self.queues.give(conn)
 
     def _set_status(self, conn: Connection, request: SetStatus, now: float) -> None:
         # STATUS-SET
@@ -184,31 +198,22 @@ class Service:
         # LOGOUT-CLOSE, LOGOUT-END, STATUS-LOGOUT; open point logout
         self.close(conn)
 
-    # Queues
-
-    def give_queued(self, conn: Connection) -> None:
-        """Gives a user queued messages until the turn is over; `delivering` then says that there are more."""
-        queue = conn.account.queue if conn.account else deque()
-        while queue and self._outlet.room > 0:
-            message = queue.popleft()
-            conn.given.append(message)
-            incoming = IncomingMessage(message.id, message.sender, message.timestamp, message.body)
-            self._outlet.send(conn, incoming, self._outlet.ids_stored)
-        conn.delivering = bool(queue)
-
-    def forget_given(self, conn: Connection) -> None:
-        """Forgets queued messages that have left. QUEUE-ONCE."""
-        if conn.given:
-            self._outlet.remove_messages(conn.given)
-            conn.given = []
-
-    def take_back_given(self, conn: Connection) -> None:
-        """Puts messages that may not have arrived back in front of their queues. QUEUE-HONEST."""
-        for message in reversed(conn.given):
-            self._accounts[message.recipient].queue.appendleft(message)
-        conn.given = []
-
     # Sessions and presence
+
+    def relieve(self, conn: Connection) -> None:
+        """Goes on with a peer that reads again: it is told what it has missed, and given what was queued meanwhile."""
+        conn.choked = False
+        self.audience.tell_missed(conn)
+        if conn.overflowed:
+            # SEND-ORDER: what is pushed from now on must not overtake these. Open point queued-delivery
+            conn.overflowed = False
+            conn.delivering = True
+
+    def drop(self, conn: Connection, code: ErrorCode, reason: str, detail: str) -> None:
+        """Ends a connection that does what it should not, with an ERROR; the reason is for metrics and logs."""
+        self._outlet.counts.drop(reason)
+        self._outlet.note(Level.INFO, "dropped", conn, reason)
+        self.dismiss(conn, code, detail)
 
     def dismiss(self, conn: Connection, code: ErrorCode, detail: str) -> None:
         """Ends a connection with an ERROR."""
@@ -228,7 +233,7 @@ class Service:
 
     def end_all(self, conns: list[Connection], detail: str) -> None:
         """Ends connections with ERROR 08, and tells nobody about the others."""
-        self._sessions.clear()
+        self.audience.sessions.clear()
         for conn in conns:
             self.dismiss(conn, ErrorCode.CONNECTION_TERMINATED, detail)
 
@@ -237,7 +242,11 @@ class Service:
             self._leave(conn)
             self._replace(account)
             conn.account, account.session = account, conn
-            self._sessions[conn.id] = conn
+            account.bucket.merge(conn.bucket)
+            conn.bucket = account.bucket
+            self.audience.join(conn)
+        self._outlet.counts.logins += 1
+        self._outlet.note(Level.DEBUG, "logged in", conn)
         # STATUS-LOGIN
         self._show(account, Presence.ONLINE)
 
@@ -247,24 +256,18 @@ class Service:
         if old is None:
             return
         account.session = old.account = None
-        del self._sessions[old.id]
+        self.audience.leave(old)
         self.dismiss(old, ErrorCode.CONNECTION_TERMINATED, "this user has logged in on another connection")
 
     def _leave(self, conn: Connection) -> None:
         account = conn.account
         if account is None:
             return
+        self._outlet.note(Level.DEBUG, "session ended", conn)
         conn.account = account.session = None
-        self._sessions.pop(conn.id, None)
+        self.audience.leave(conn)
         self._show(account, Presence.OFFLINE)
 
     def _show(self, account: Account, presence: int) -> None:
-        """Changes what others see of a user, and tells them. STATUS-TELL, STATUS-AUDIENCE, open point own-status-update."""
-        if account.presence == presence:
-            return
-        account.presence = presence
-        self._user_list = None
-        update = build(StatusUpdate(account.name, presence))
-        for conn in self._sessions.values():
-            if conn.account is not account:
-                self._outlet.send_frame(conn, update)
+        if self.audience.show(account, presence):
+            self._user_list = None
