@@ -77,6 +77,15 @@ def spec_generate(check: bool) -> None:
         sys.exit(EXIT_FOUND)
 
 
+@spec_group.command("vectors")
+def spec_vectors() -> None:
+    """Print test vectors as JSON: right and wrong frames, and a login."""
+    from cchatspec.spec.document import load_document, protocol_path
+    from cchatspec.spec.vectors import vectors_text
+
+    click.echo(vectors_text(load_document(str(protocol_path()))), nl=False)
+
+
 @spec_group.command("clauses")
 @click.option("--json", "as_json", is_flag=True, help="All fields of all clauses and open points.")
 def spec_clauses(as_json: bool) -> None:
@@ -131,18 +140,62 @@ def decode(file: BinaryIO, as_hex: bool) -> None:
     sys.exit(0 if right else EXIT_FOUND)
 
 
+def _configure(context: click.Context, _: click.Parameter, path: str | None) -> None:
+    """Take the values in a configuration file for the options that are not given."""
+    from cchatspec.reference.options import OptionError, read_config
+
+    if path is None:
+        return
+    names = {parameter.name for parameter in context.command.params if parameter.name} - {"config"}
+    try:
+        context.default_map = read_config(path, names)
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+
+
+_SECONDS = click.FloatRange(min=0)
+_NUMBER = click.IntRange(min=0)
+_PORT = click.IntRange(0, 65535)
+
+
 @cli.command("serve")
+@click.option("--config", metavar="FILE", is_eager=True, expose_value=False, callback=_configure,
+              help="A TOML file with the names of these options as keys; options that are given win.")  # fmt: skip
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address or name to listen on.")
+@click.option("--port", default=4000, show_default=True, type=_PORT, help="Port; 0 takes a free one.")
+@click.option("--store", metavar="FILE", default=":memory:", show_default=True,
+              help="Keep users and queued messages in FILE.")  # fmt: skip
+@click.option("--rate", metavar="N/s", show_default="200/s", help="Requests of each connection and user, or 'off'.")
+@click.option("--burst", type=_NUMBER, show_default="400", help="Requests that may come at once before --rate counts.")
+@click.option("--queue-limit", type=_NUMBER, show_default="1000", help="Messages that are kept for one user.")
+@click.option("--queue-total", type=_NUMBER, show_default="256 MiB", help="Bytes of messages that are kept for all.")
+@click.option("--max-connections", type=_NUMBER, show_default="20000", help="Connections at a time; 0 is no limit.")
 @click.option(
-    "--port", default=4000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+    "--idle-timeout", type=_SECONDS, show_default="3600", help="Seconds without a request or message; 0 is off."
 )
-@click.option("--store", default=":memory:", metavar="FILE", help="Keep users and queued messages in FILE.")
-def serve_command(host: str, port: int, store: str) -> None:
-    """Run the reference server until SIGTERM or SIGINT."""
+@click.option(
+    "--frame-timeout", type=_SECONDS, show_default="30", help="Seconds that half a frame may stand; 0 is off."
+)
+@click.option("--login-timeout", type=_SECONDS, show_default="60", help="Seconds until the login is done; 0 is off.")
+@click.option("--stuck-timeout", type=_SECONDS, show_default="30",
+              help="Seconds that a peer may leave all unread when much waits for it; 0 is off.")  # fmt: skip
+@click.option("--log-format", type=click.Choice(["console", "json"]), show_default="console", help="On standard error.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), show_default="info",
+              help="What is logged at least.")  # fmt: skip
+@click.option("--metrics-host", show_default="127.0.0.1", help="Address for the metrics.")
+@click.option("--metrics-port", type=_PORT, show_default="off", help="Serve Prometheus metrics; 0 takes a free port.")
+def serve_command(**given: Any) -> None:
+    """Run the reference server until SIGTERM or SIGINT.
+
+    On standard output, the first line is `listening on HOST:PORT`, once it accepts. A second signal ends it at once.
+    """
+    from cchatspec.reference.options import OptionError, options_of
     from cchatspec.reference.serving import ServeError, serve
 
     try:
-        serve(host, port, store=store, announce=lambda address: click.echo(f"listening on {address}"))
+        serve(options_of(given), lambda address: click.echo(f"listening on {address}"))
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
     except ServeError as error:
         _refuse(f"cchatspec: {error}")
 

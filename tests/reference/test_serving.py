@@ -77,7 +77,9 @@ def test_it_ends_cleanly(number: signal.Signals) -> None:
         (farewell,) = [parse(*frame) for frame in received(client, to_the_end=True)]
 
         assert isinstance(farewell, Error) and farewell.error_code == ErrorCode.CONNECTION_TERMINATED
-        assert program.communicate(timeout=DEADLINE) == ("", "") and program.returncode == 0
+        output, log = program.communicate(timeout=DEADLINE)
+        assert (output, program.returncode) == ("", 0)
+        assert [line.split()[3] for line in log.splitlines()] == ["started", "stopping", "stopped"]
 
 
 def test_what_was_confirmed_survives_a_kill(tmp_path: Path) -> None:

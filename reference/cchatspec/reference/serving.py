@@ -7,37 +7,44 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from cchatspec.reference.server import IN_MEMORY, Server
+from cchatspec.reference.effects import Level
+from cchatspec.reference.journal import Journal, structured
+from cchatspec.reference.options import Options
+from cchatspec.reference.server import Server
 from cchatspec.reference.store import StoreError
+
+if TYPE_CHECKING:
+    from cchatspec.reference.metrics import MetricsEndpoint
 
 
 class ServeError(Exception):
     """The server cannot start, or cannot go on; the message says why in one line."""
 
 
-def serve(host: str, port: int, *, store: str = IN_MEMORY, announce: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT.
+def serve(options: Options, announce: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT; a second signal ends the process at once.
 
     Args:
-        host: the address or name to listen on.
-        port: the port; 0 takes a free one.
-        store: the file that holds what outlives the server; ":memory:" holds nothing.
+        options: how.
         announce: called with `HOST:PORT` once the server accepts.
 
     Raises:
-        ServeError: the address cannot be listened on, or the store cannot be used or written any longer.
+        ServeError: an address cannot be listened on, or the store cannot be used or written any longer.
     """
     _allow_many_connections()
+    journal = structured(options.log_format, options.log_level)
+    server = Server(options.host, options.port, store=options.store, limits=options.limits, journal=journal)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(Server(host, port, store=store), announce))
+            runner.run(_serve(server, options, journal, announce))
     except StoreError as error:
         raise ServeError(str(error)) from None
     except (OSError, UnicodeError, OverflowError) as error:
-        raise ServeError(f"cannot listen on {host}:{port}: {_reason(error)}") from None
+        raise ServeError(f"cannot listen on {options.host}:{options.port}: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
@@ -46,17 +53,54 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-async def _serve(server: Server, announce: Callable[[str], None]) -> None:
+async def _serve(server: Server, options: Options, journal: Journal, announce: Callable[[str], None]) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _stop_on_signals(stop)
     async with server:
         server.failed.add_done_callback(lambda _: stop.set())
-        announce(f"{server.host}:{server.port}")
-        await stop.wait()
+        with _metrics(server, options, journal):
+            announce(f"{server.host}:{server.port}")
+            journal.note(Level.INFO, "started", address=f"{server.host}:{server.port}", store=options.store)
+            await stop.wait()
     if server.failed.done():
         raise server.failed.result()
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def on_signal() -> None:
+        stop.set()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in numbers:
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, on_signal)
+
+
+@contextmanager
+def _metrics(server: Server, options: Options, journal: Journal) -> Iterator[None]:
+    if options.metrics_port is None:
+        yield
+        return
+    endpoint = _metrics_endpoint(server, options.metrics_host, options.metrics_port)
+    journal.note(Level.INFO, "metrics", url=f"http://{options.metrics_host}:{endpoint.port}/metrics")
+    try:
+        yield
+    finally:
+        endpoint.close()
+
+
+def _metrics_endpoint(server: Server, host: str, port: int) -> MetricsEndpoint:
+    from cchatspec.reference.metrics import MetricsEndpoint
+
+    try:
+        return MetricsEndpoint(server, host, port)
+    except (OSError, OverflowError) as error:
+        raise ServeError(f"cannot listen on {host}:{port} for the metrics: {_reason(error)}") from None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
