@@ -1021,7 +1021,7 @@ OPEN_POINTS: Final[dict[str, OpenPoint]] = {
             Reading("limited", "it does."),
         ),
         reference="unseen",
-        why="since programs send in bursts.",
+        why="since programs send in bursts: of each connection and each user, 400 requests at once are taken and 200 a second after that; what is over that is answered with ERROR 06 and has no effect.",
     ),
     "after-rate-limit": OpenPoint(
         id="after-rate-limit",
@@ -1032,7 +1032,7 @@ OPEN_POINTS: Final[dict[str, OpenPoint]] = {
             Reading("closes", "the server closes it."),
         ),
         reference="lives",
-        why="",
+        why="since a burst is no attack; only who sends more than ten times the limit is sent ERROR 06 and closed.",
     ),
     "invisible": OpenPoint(
         id="invisible",
@@ -1098,7 +1098,7 @@ OPEN_POINTS: Final[dict[str, OpenPoint]] = {
             Reading("limited", "it does."),
         ),
         reference="unseen",
-        why="",
+        why="since its limit is 20,000, more than one observer opens; a connection beyond it is sent ERROR 07 and closed.",
     ),
     "user-limit": OpenPoint(
         id="user-limit",
@@ -1109,6 +1109,6 @@ OPEN_POINTS: Final[dict[str, OpenPoint]] = {
             Reading("limited", "it does."),
         ),
         reference="unseen",
-        why="",
+        why="since its limit is 65,535, all that the user count of USER_LIST_RESPONSE can say; a registration beyond it is answered with REGISTER_RESPONSE failure 07.",
     ),
 }
