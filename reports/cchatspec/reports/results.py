@@ -151,12 +151,15 @@ def exit_status(results: Results, *, strict: bool = False) -> int:
 
 
 def write_results(results: Results, path: Path) -> None:
-    """Write the JSON, whole or not at all.
+    """Write the JSON, whole or not at all; what is no regular file, such as a pipe or `/dev/null`, is written to as it is.
 
     Raises:
         OSError: the file cannot be written.
     """
     text = msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n"
+    if path.exists() and not path.is_file():
+        path.write_bytes(text)
+        return
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_bytes(text)
