@@ -81,6 +81,7 @@ class Limiter:
         # Half a token makes up for rounding.
         self._ahead = (burst - 0.5) / rate
         self._refused_interval = self._interval / (FLOOD_FACTOR - 1)
+        self._refused_ahead = burst / rate + self._refused_interval / 2
 
     def takes(self, bucket: Bucket, now: float) -> bool:
         """Whether a request is within the limit; if so, it is counted. RATE-LIMIT."""
@@ -96,7 +97,7 @@ class Limiter:
     def is_flood(self, bucket: Bucket, now: float) -> bool:
         """Counts a refused request, and tells whether all requests together are over ten times the limit."""
         bucket.refused_due = max(bucket.refused_due, now) + self._refused_interval
-        return bucket.refused_due - now > self._ahead
+        return bucket.refused_due - now > self._refused_ahead
 
 
 def limiter(limits: Limits) -> Limiter | None:
