@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from cchatspec.reference.store import Store, StoreError
 
 USERS = (AddUser(1, b"alice", b"a" * 32), AddUser(2, b"bob", b"b" * 32))
 FIRST = QueuedMessage(7, b"alice", b"bob", 2**32 - 1, bytes(range(256)))
+ALL_IDS = ReserveIds(9, 2**32)
 SECOND = QueuedMessage(2**32 - 1, b"alice", b"bob", 0, b"")
 
 
@@ -52,11 +54,11 @@ def test_users_survive_in_order(store: Store) -> None:
 
 
 def test_messages_survive_in_order(store: Store) -> None:
-    assert reopened(store, *USERS, AddMessage(3, SECOND), AddMessage(4, FIRST)).messages == (FIRST, SECOND)
+    assert reopened(store, *USERS, AddMessage(3, SECOND), AddMessage(4, FIRST), ALL_IDS).messages == (FIRST, SECOND)
 
 
 def test_removed_messages_are_gone(store: Store) -> None:
-    writes = AddMessage(3, FIRST), AddMessage(4, SECOND), RemoveMessages(5, (FIRST.id,))
+    writes = AddMessage(3, FIRST), AddMessage(4, SECOND), RemoveMessages(5, (FIRST.id,)), ALL_IDS
 
     assert reopened(store, *USERS, *writes).messages == (SECOND,)
 
@@ -127,6 +129,37 @@ def test_a_damaged_store_is_refused_in_words(path: str) -> None:
     with pytest.raises(StoreError, match="no such table"):
         store.snapshot()
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("UPDATE users SET key = x'00' WHERE name = x'626f62'", "a user whose name or key is none"),
+        ("UPDATE users SET name = 'bob' WHERE name = x'626f62'", "a user whose name or key is none"),
+        ("UPDATE messages SET body = 'text'", "a message that is none"),
+        ("UPDATE messages SET recipient = x'00'", "message 7 is for nobody"),
+        ("DELETE FROM counter", "which message ids are in use"),
+        ("UPDATE counter SET next_id = 7", "an id that was never given out"),
+    ],
+)
+def test_what_no_server_has_written_is_refused(path: str, statement: str, problem: str) -> None:
+    with closing(Store(path)) as store:
+        store.commit([*USERS, ReserveIds(3, 100), AddMessage(4, FIRST)])
+    alter(path, statement)
+
+    with closing(Store(path)) as store, pytest.raises(StoreError, match=problem):
+        store.snapshot()
+
+
+def test_a_file_that_is_damaged_on_the_disk_is_refused(path: str) -> None:
+    with closing(Store(path)) as store:
+        store.commit([AddUser(number, b"user%d" % number, b"k" * 32) for number in range(2000)])
+    with Path(path).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"damage" * 20_000)
+
+    with pytest.raises(StoreError, match=r"malformed"), closing(Store(path)) as store:
+        store.snapshot()
 
 
 def alter(path: str, statement: str) -> None:

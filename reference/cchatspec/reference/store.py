@@ -7,7 +7,7 @@ store knows nothing of connections; it takes the core's writes and gives a snaps
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from cchatspec.reference.effects import AddMessage, AddUser, QueuedMessage, Remo
 #: Marks a file as a store ("CCht"), and the version of its tables.
 APPLICATION: Final = 0x43436874
 VERSION: Final = 1
+
+_KEY_BYTES: Final = 32
 
 _TABLES: Final = (
     "CREATE TABLE users (number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, key BLOB NOT NULL)",
@@ -98,10 +100,12 @@ class Store:
             users = tuple(run("SELECT name, key FROM users ORDER BY number"))
             rows = run("SELECT id, sender, recipient, timestamp, body FROM messages ORDER BY id")
             messages = tuple(QueuedMessage(*row) for row in rows)
-            (next_id,) = run("SELECT next_id FROM counter").fetchone()
+            counters = list(run("SELECT next_id FROM counter"))
         except sqlite3.Error as error:
             raise StoreError(f"cannot read the store {self.path}: {error}") from None
-        return Snapshot(users, messages, next_id)
+        if problem := _damage(users, messages, counters):
+            raise StoreError(f"cannot use the store {self.path}: it is damaged, {problem}")
+        return Snapshot(users, messages, counters[0][0])
 
     def commit(self, writes: Iterable[Write]) -> None:
         """Carries out writes in their order, all or none; when it returns, they outlive a power cut.
@@ -122,6 +126,24 @@ class Store:
     def close(self) -> None:
         """Releases the file."""
         self._database.close()
+
+
+def _damage(users: Sequence[Any], messages: Sequence[QueuedMessage], counters: Sequence[Any]) -> str | None:
+    """What in the tables no server has written, if there is anything."""
+    if not all(type(name) is type(key) is bytes and len(key) == _KEY_BYTES for name, key in users):
+        return "it has a user whose name or key is none"
+    names = {name for name, _ in users}
+    for each in messages:
+        kinds = [type(value) for value in (each.id, each.sender, each.recipient, each.timestamp, each.body)]
+        if kinds != [int, bytes, bytes, int, bytes]:
+            return "it has a message that is none"
+        if each.recipient not in names:
+            return f"message {each.id} is for nobody"
+    if len(counters) != 1 or type(counters[0][0]) is not int:
+        return "it does not say which message ids are in use"
+    if messages and messages[-1].id >= counters[0][0]:
+        return f"message {messages[-1].id} has an id that was never given out"
+    return None
 
 
 def _add_user(database: sqlite3.Connection, write: AddUser) -> None:
