@@ -14,8 +14,6 @@ others to write.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from types import TracebackType
@@ -25,6 +23,7 @@ from cchatspec.reference.client.core import Answered, ClientCore, Event, Over, P
 from cchatspec.reference.client.crypto import Cipher, Identity, Scheme
 from cchatspec.reference.client.directory import Directory
 from cchatspec.reference.client.errors import (
+    ClientError,
     Disconnected,
     Ended,
     LoginRefused,
@@ -32,7 +31,6 @@ from cchatspec.reference.client.errors import (
     NoReply,
     Refused,
     Undelivered,
-    Unreachable,
     UserNotFound,
     code_words,
     error_words,
@@ -42,7 +40,7 @@ from cchatspec.reference.client.pins import Pins
 from cchatspec.reference.client.replies import NAMES
 from cchatspec.reference.client.results import Receipt, Received, StatusChange
 from cchatspec.reference.client.text import from_wire, shown_name, to_wire
-from cchatspec.reference.client.wire import Wire
+from cchatspec.reference.client.wire import connected
 from cchatspec.spec import (
     AckStatus,
     Error,
@@ -68,7 +66,7 @@ from cchatspec.spec import (
 #: How long to wait for the server, in seconds, if nothing else is said.
 DEADLINE: Final = 10.0
 
-#: How many bytes of messages may wait to be read, and how many changes of status.
+#: How many bytes of messages may wait to be read, and how many changes of status; of those, the oldest are forgotten.
 UNREAD_LIMIT: Final = 64 << 20
 CHANGES_LIMIT: Final = 65_535
 
@@ -127,15 +125,7 @@ class Client:
         return cls(host, port, deadline=deadline, pins=pins or Pins(), scheme=scheme)
 
     async def __aenter__(self) -> Self:
-        host, port = self._address
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._deadline):
-                _, self._wire = await loop.create_connection(lambda: Wire(self._received, self._lost), host, port)
-        except TimeoutError:
-            raise Unreachable(f"cannot reach {host}:{port}: no answer within {self._deadline:g} seconds") from None
-        except (OSError, UnicodeError) as error:
-            raise Unreachable(f"cannot reach {host}:{port}: {_reason(error)}") from None
+        self._wire = await connected(*self._address, self._deadline, self._received, self._lost)
         return self
 
     async def __aexit__(
@@ -284,6 +274,7 @@ class Client:
         """
         if self._ended is not None:
             return
+        await self._meet_senders()
         self._core.leave()
         self._flush()
         try:
@@ -293,6 +284,14 @@ class Client:
             error = NoReply(f"the server did not close the connection within {self._deadline:g} seconds")
             self._end(error)
             raise error from None
+
+    async def _meet_senders(self) -> None:
+        """Asks for the keys of those whose messages were not read yet, as long as they can be asked for."""
+        senders = {from_wire(message.sender) for message in self._messages}
+        with suppress(ClientError, TimeoutError):
+            async with asyncio.timeout(self._deadline):
+                for sender in senders:
+                    await self._directory.meet(sender)
 
     # Waiting
 
@@ -335,7 +334,8 @@ class Client:
 
     def _received(self, data: bytes) -> None:
         for event in self._core.receive(data):
-            self._take(event)
+            if self._ended is None:
+                self._take(event)
         self._flush()
 
     def _lost(self, reason: str) -> None:
@@ -353,6 +353,7 @@ class Client:
                     self._end(Disconnected(f"more than {UNREAD_LIMIT >> 20} MiB of messages waited to be read"))
             case Pushed(StatusUpdate(name, status)):
                 self._changes.put(StatusChange(from_wire(name), Presence(status)))
+                self._changes.drop_oldest()
             case Over(error):
                 self._end(error)
             case Told():
@@ -388,11 +389,3 @@ def _refused(request: Message, error: Error) -> Refused:
     is_login = isinstance(request, LoginUser) and error.error_code in _LOGIN_REFUSALS
     kind = LoginRefused if is_login else Refused
     return kind(NAMES[request.type], error.error_code, error_words(error))
-
-
-def _reason(error: OSError | UnicodeError) -> str:
-    if isinstance(error, UnicodeError):
-        return "this is no name of a host"
-    if isinstance(error, socket.gaierror):
-        return str(error.strerror)
-    return os.strerror(error.errno) if error.errno else "none of its addresses takes connections"

@@ -15,7 +15,7 @@ from cchatspec.reference.client.crypto import (
     proves,
     shape_problem,
 )
-from cchatspec.reference.client.errors import ClientError, FileProblem, Misuse
+from cchatspec.reference.client.errors import ClientError, FileProblem, Misuse, UserNotFound
 from cchatspec.reference.client.pins import Pins
 from cchatspec.reference.client.results import Received
 from cchatspec.reference.client.text import from_wire
@@ -63,6 +63,11 @@ class Directory:
         offered = await self._offer(name)
         self._pins.check(name, offered)
         return offered
+
+    async def meet(self, name: str) -> None:
+        """Asks for the key of a name, if it is not known yet."""
+        with suppress(UserNotFound):
+            await self._offer(name)
 
     async def accept(self, name: str) -> bytes:
         """Pins the key that the server gives out for a name."""

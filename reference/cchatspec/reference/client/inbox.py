@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -38,6 +38,11 @@ class Inbox(Generic[Item]):
         self._news.set()
         return self._size <= self._limit
 
+    def drop_oldest(self) -> None:
+        """Forgets the oldest items until the rest is within the limit."""
+        while self._size > self._limit:
+            self._size -= self._size_of(self._items.popleft())
+
     def put_back(self, item: Item) -> None:
         """Takes an item back that was not read to the end; it is the next one again."""
         self._items.appendleft(item)
@@ -46,6 +51,9 @@ class Inbox(Generic[Item]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
 
     def close(self, error: Exception | None) -> None:
         """Takes the end: what is there can still be read, and then comes the error or a plain end."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final
 
 from cchatspec.spec import (
     PAYLOAD_LIMIT,
-    AckStatus,
     Error,
     IncomingMessage,
     LoginResponse,
@@ -40,30 +38,20 @@ LONGEST: Final[dict[int, int]] = {
 SERVER_TYPES: Final = frozenset(LONGEST)
 
 
-class _Flag(IntEnum):
-    NO = 0
-    YES = 1
+_STATUSES: Final = frozenset(map(int, Presence))
 
 
 def problem_of(message: Message) -> str | None:
-    """What is wrong with the values of a message, if anything is. FRAME-LAYOUT
+    """What is wrong with a message that its layout lets pass, if anything is: a status that is none. FRAME-LAYOUT
 
-    An error code that is not defined is let pass: it still says that something was refused.
+    An error code that is not defined is let pass here too: it still says that something was refused.
     """
     match message:
-        case StatusUpdate(_, value):
-            return _unnamed(message, value, Presence)
-        case MessageAck(_, value):
-            return _unnamed(message, value, AckStatus)
-        case RegisterResponse(value) | LoginResponse(value) | PublicKeyResponse(value):
-            return _unnamed(message, value, _Flag)
+        case StatusUpdate(_, status):
+            statuses = {status}
         case UserListResponse(users):
-            return next(filter(None, (_unnamed(message, user.status, Presence) for user in users)), None)
+            statuses = {user.status for user in users}
         case _:
             return None
-
-
-def _unnamed(message: Message, value: int, names: type[IntEnum]) -> str | None:
-    if value in names._value2member_map_:
-        return None
-    return f"it sent {NAMES[message.type]} with the value {value}, which the layout does not name"
+    unnamed = statuses - _STATUSES
+    return f"it sent {NAMES[message.type]} with the status {min(unnamed)}, which is none" if unnamed else None

@@ -127,9 +127,6 @@ async def _first(client: Client, count: int | None, show: Show) -> None:
 async def _rest(client: Client, show: Show) -> None:
     """Shows what else the server has handed over, up to the end of the session."""
     with suppress(Ended):
-        async with aclosing(client.messages()) as messages:
-            while client.unread:
-                show(await anext(messages))
         await client.logout()
         async for message in client.messages():
             show(message)

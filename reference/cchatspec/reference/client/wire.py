@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
 from typing import cast
+
+from cchatspec.reference.client.errors import Unreachable
+from cchatspec.reference.client.text import shown
 
 
 class Wire(asyncio.Protocol):
@@ -50,3 +55,29 @@ class Wire(asyncio.Protocol):
     def abort(self) -> None:
         """Ends the connection at once."""
         self._transport.abort()
+
+
+async def connected(
+    host: str, port: int, deadline: float, received: Callable[[bytes], None], lost: Callable[[str], None]
+) -> Wire:
+    """A connection that stands.
+
+    Raises:
+        Unreachable: none came about within the deadline, in seconds.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(deadline):
+            return (await loop.create_connection(lambda: Wire(received, lost), host, port))[1]
+    except TimeoutError:
+        raise Unreachable(f"cannot reach {host}:{port}: no answer within {deadline:g} seconds") from None
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(f"cannot reach {shown(host)}:{port}: {_reason(error)}") from None
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "this is no name of a host"
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    return os.strerror(error.errno) if error.errno else "none of its addresses takes connections"
