@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -28,8 +31,11 @@ DEADLINE = 20
 
 
 @contextmanager
-def served(*options: str) -> Iterator[subprocess.Popen[str]]:
+def served(*options: str, files: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Runs the program; with `files`, it may open no more than that."""
     command = [sys.executable, "-m", "cchatspec.cli", "serve", *options]
+    if files:
+        command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         try:
             yield program
@@ -127,5 +133,109 @@ def test_a_store_that_is_none_is_said_in_one_line(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("--rate", "fast", "'fast' is no rate"),
+        ("--burst", "0", "the burst has to be 1 at least"),
+        ("--config", "/nonexistent.toml", "cannot read /nonexistent.toml: No such file"),
+        ("--queue-limit", "-1", "-1 is not in the range"),
+        ("--log-format", "xml", "'xml' is not one of"),
+    ],
+)
+def test_a_wrong_option_is_wrong_usage(option: str, value: str, problem: str) -> None:
+    status, errors = refusal("--port", "0", option, value)
+
+    assert status == 2 and problem in errors
+
+
 def test_a_port_out_of_range_is_wrong_usage() -> None:
     assert refusal("--port", "65536")[0] == 2
+
+
+def test_a_taken_port_for_the_metrics_is_said_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, errors = refusal("--port", "0", "--metrics-port", str(port), "--log-level", "error")
+
+    assert (status, errors) == (
+        2,
+        f"cchatspec: cannot listen on 127.0.0.1:{port} for the metrics: Address already in use\n",
+    )
+
+
+def test_a_configuration_file_is_followed_and_options_win(tmp_path: Path) -> None:
+    config = tmp_path / "server.toml"
+    config.write_text(f'port = 0\nstore = "{tmp_path}/chat.db"\nlog-format = "json"\nmax-connections = 1\n')
+    with served("--config", str(config), "--log-format", "console") as program:
+        port_of(program)
+        program.terminate()
+        log = program.communicate(timeout=DEADLINE)[1]
+
+    assert f"store={tmp_path}/chat.db" in log
+
+
+def test_the_metrics_are_served_where_the_log_says() -> None:
+    with served("--port", "0", "--metrics-port", "0", "--log-format", "json") as program:
+        port_of(program)
+        assert program.stderr is not None
+        line = json.loads(program.stderr.readline())
+        with urlopen(line["url"], timeout=DEADLINE) as response:
+            page = response.read().decode()
+
+    assert "cchat_connections 0.0" in page
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    with served("--port", "0") as program:
+        port = port_of(program)
+        with socket.create_connection(("127.0.0.1", port), DEADLINE) as client:
+            # It reads nothing and leaves much unread, so that the server waits for it.
+            client.sendall(build(GetMessages()) * 400)
+            program.terminate()
+            assert program.stderr is not None
+            while "stopping" not in program.stderr.readline():
+                pass
+            program.terminate()
+
+            assert program.wait(DEADLINE) in (0, -signal.SIGTERM)
+
+
+def test_under_load_it_ends_in_time_and_everybody_hears_it() -> None:
+    with served("--port", "0", "--rate", "off") as program:
+        port = port_of(program)
+        with ExitStack() as stack:
+            clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port), DEADLINE)) for _ in range(20)]
+            for client in clients:
+                client.sendall(build(GetMessages()) * 1000)
+                assert received(client)
+            program.terminate()
+            start = time.monotonic()
+            last = [parse(*received(client, to_the_end=True)[-1]) for client in clients]
+
+            assert {getattr(farewell, "error_code", None) for farewell in last} == {ErrorCode.CONNECTION_TERMINATED}
+            assert program.wait(DEADLINE) == 0 and time.monotonic() - start < 5
+
+
+FEW_FILES = 48
+
+
+def test_out_of_descriptors_it_serves_those_it_has_says_so_once_and_takes_others_later() -> None:
+    with (
+        served("--port", "0", files=FEW_FILES) as program,
+        ExitStack() as stack,
+        socket.create_connection(("127.0.0.1", port := port_of(program)), DEADLINE) as first,
+    ):
+        for _ in range(2 * FEW_FILES):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), DEADLINE))
+            client.sendall(build(GetMessages()))
+        first.sendall(build(GetMessages()))
+        assert len(received(first)) == 1
+        stack.pop_all().close()
+        with socket.create_connection(("127.0.0.1", port), DEADLINE) as late:
+            late.sendall(build(GetMessages()))
+            assert len(received(late)) == 1
+        program.terminate()
+
+        log = program.communicate(timeout=DEADLINE)[1]
+        assert log.count("out of file descriptors") == 1 and "Traceback" not in log

@@ -1,61 +1,76 @@
 """Accepting connections, and not accepting any more while descriptors are short.
 
-A process that runs out of file descriptors cannot accept, and most event loops then either try in vain, over and over, or drop
-the connections. So a few descriptors are kept back: when only those are left, the loop's listener is closed, and the socket
-itself, of which we hold a duplicate, goes on listening. Who connects then waits in the system's queue until somebody leaves.
+As a rule the event loop accepts, which is fastest. But a loop that runs out of file descriptors either tries in vain, over and
+over, or drops connections without a word. So when the limit comes near, we accept ourselves, one by one, and stop before it. Who
+connects then waits in the system's queue until somebody leaves.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from cchatspec.reference.effects import Level
 from cchatspec.reference.journal import Journal
 
-#: How many descriptors are left for anything but connections.
+#: How many descriptors are kept back for anything but connections.
 RESERVE: Final = 16
 
+#: How many connections may wait for us, and how many the loop may thus accept before it asks anybody.
 _BACKLOG: Final = 1024
+_NEAR: Final = 2 * _BACKLOG
+
+#: How many connections are accepted before others get their turn.
+_AT_ONCE: Final = 64
+
+_RETRY_SECONDS: Final = 1.0
+_SILENCE_SECONDS: Final = 600.0
+_SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Listener:
     """A listening address.
 
     Args:
-        factory: makes the protocol of a connection.
-        journal: told when descriptors are short; once, until half of the connections have gone.
+        factory: makes the protocol of a connection, whose end has to be told by `left`.
+        journal: told when descriptors are short; once in ten minutes at most.
     """
 
     def __init__(self, factory: Callable[[], asyncio.Protocol], journal: Journal) -> None:
         self._factory = factory
         self._journal = journal
         self._loop = asyncio.get_running_loop()
-        self._servers: list[asyncio.Server] = []
+        self._server: asyncio.Server | None = None
         self._sockets: list[socket.socket] = []
-        self._resuming: asyncio.Task[None] | None = None
-        self._taken = 0
+        self._arriving: set[asyncio.Task[object]] = set()
         self._capacity = sys.maxsize
-        self._has_said_so = False
-        self._is_closed = False
+        self._taken = 0
+        self._is_accepting = False
+        self._silent_until = 0.0
 
     async def open(self, host: str, port: int) -> int:
         """Begins to accept; returns the port."""
-        server = await self._loop.create_server(self._accepted, host, port, backlog=_BACKLOG)
-        self._servers = [server]
-        bound: int = server.sockets[0].getsockname()[1]
+        self._server = await self._loop.create_server(self._accepted, host, port, backlog=_BACKLOG)
+        bound: int = self._server.sockets[0].getsockname()[1]
         if sys.platform != "win32":
-            self._sockets = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
+            # They go on listening when the loop's are closed.
+            self._sockets = [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
             self._capacity = _spare_descriptors()
+        if self._capacity < _NEAR:
+            self._take_over()
         return bound
 
     def close(self) -> None:
         """Accepts nothing more."""
-        self._is_closed = True
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         self._pause()
         for each in self._sockets:
             each.close()
@@ -64,34 +79,67 @@ class Listener:
     def left(self) -> None:
         """Takes the end of a connection."""
         self._taken -= 1
-        if self._taken < self._capacity // 2:
-            self._has_said_so = False
-        if not self._servers and self._resuming is None and not self._is_closed and self._taken < self._capacity:
-            self._resuming = self._loop.create_task(self._resume())
+        if self._server is None:
+            self._resume()
 
     def _accepted(self) -> asyncio.Protocol:
         self._taken += 1
-        if self._taken >= self._capacity and self._servers and not self._is_closed:
-            self._pause()
-            if not self._has_said_so:
-                self._has_said_so = True
-                self._journal.note(Level.WARNING, "out of file descriptors", connections=self._taken)
+        if self._taken == self._capacity - _NEAR:
+            self._loop.call_soon(self._take_over)
         return self._factory()
 
-    def _pause(self) -> None:
-        for server in self._servers:
-            server.close()
-        self._servers = []
+    def _take_over(self) -> None:
+        """Accepts ourselves from now on."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            for each in self._sockets:
+                each.setblocking(False)
+            self._resume()
 
-    async def _resume(self) -> None:
-        # The duplicate is the loop's to close.
-        servers = [
-            await self._loop.create_server(self._accepted, sock=each.dup(), backlog=_BACKLOG) for each in self._sockets
-        ]
-        self._resuming = None
-        self._servers = servers
-        if self._is_closed:
-            self._pause()
+    def _resume(self) -> None:
+        if not self._is_accepting and self._taken < self._capacity:
+            self._is_accepting = True
+            for each in self._sockets:
+                self._loop.add_reader(each, self._accept, each)
+
+    def _pause(self) -> None:
+        if self._is_accepting:
+            self._is_accepting = False
+            for each in self._sockets:
+                self._loop.remove_reader(each)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
+            if self._taken >= self._capacity:
+                self._run_short()
+                return
+            try:
+                connection, _ = listening.accept()
+            except OSError as error:
+                if error.errno in _SHORTAGES:
+                    self._run_short()
+                    self._loop.call_later(_RETRY_SECONDS, self._resume)
+                return
+            self._taken += 1
+            self._adopt(connection)
+
+    def _run_short(self) -> None:
+        self._pause()
+        now = self._loop.time()
+        if now >= self._silent_until:
+            self._silent_until = now + _SILENCE_SECONDS
+            self._journal.note(Level.WARNING, "out of file descriptors", connections=self._taken)
+
+    def _adopt(self, connection: socket.socket) -> None:
+        task: asyncio.Task[object] = self._loop.create_task(self._connect(connection))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    async def _connect(self, connection: socket.socket) -> None:
+        # A failure comes with `connection_lost`, like any other end.
+        with suppress(OSError):
+            await self._loop.connect_accepted_socket(self._factory, connection)
 
 
 def _spare_descriptors() -> int:

@@ -191,7 +191,12 @@ class Peer(asyncio.Protocol):
         if self._has_finished:
             self._transport.close()
             return
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:
+            # The peer has reset the connection, and the loop has not told us yet.
+            self._transport.abort()
+            return
         self._linger_on(LINGER_ROUNDS)
 
     def _linger_on(self, rounds: int) -> None:
