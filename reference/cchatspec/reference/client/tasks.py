@@ -8,10 +8,14 @@ from typing import Any
 
 
 async def together(*work: Coroutine[Any, Any, None]) -> None:
-    """Waits for all of them; when one fails, the others are cancelled, and its exception is raised."""
+    """Waits for all of them; when one fails, the others are cancelled, and its exception is raised.
+
+    No task group, since those of Python 3.11 forget it when their caller is cancelled in the moment of a failure.
+    """
+    tasks = [asyncio.ensure_future(each) for each in work]
     try:
-        async with asyncio.TaskGroup() as group:
-            for each in work:
-                group.create_task(each)
-    except BaseExceptionGroup as problems:
-        raise problems.exceptions[0] from None
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
