@@ -94,8 +94,10 @@ class Core:
         conn = self._connections.get(connection)
         if conn is not None and not conn.is_over:
             conn.active_at = now
-            conn.inputs.append(data)
-            self._work(conn, now, date)
+            frame = conn.sole_frame(data)
+            if frame is None:
+                conn.inputs.append(data)
+            self._work(conn, now, date, frame)
         return self._outlet.taken()
 
     def finish(self, connection: int, now: float, date: float) -> list[Effect]:
@@ -184,8 +186,11 @@ class Core:
 
     # Turns and requests
 
-    def _work(self, conn: Connection, now: float, date: float) -> None:
-        """Goes on with what a connection has asked for, until nothing is left or its turn is over."""
+    def _work(self, conn: Connection, now: float, date: float, frame: Frame | None = None) -> None:
+        """Goes on with what a connection has asked for, until nothing is left or its turn is over.
+
+        With a frame, that is all there is.
+        """
         if conn.waiting:
             return
         outlet = self._outlet
@@ -194,7 +199,10 @@ class Core:
             self._audience.catch_up(conn)
         if conn.delivering:
             self._service.queues.give(conn)
-        self._handle_frames(conn, now, date)
+        if frame is None:
+            self._handle_frames(conn, now, date)
+        elif self._limiter is None or self._limiter.takes(conn.bucket, now) or self._passes(conn, frame, now):
+            self._handle(conn, frame, date)
         if conn.given or (outlet.room <= 0 and not conn.is_over):
             outlet.drain(conn)
         elif conn.finished and not conn.is_over:

@@ -57,6 +57,9 @@ class Listener:
     async def open(self, host: str, port: int) -> int:
         """Begins to accept; returns the port."""
         self._server = await self._loop.create_server(self._accepted, host, port, backlog=_BACKLOG)
+        for each in self._server.sockets:
+            # Finds those that have vanished without a word; connections inherit it. STATUS-LOST
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         bound: int = self._server.sockets[0].getsockname()[1]
         if sys.platform != "win32":
             # They go on listening when the loop's are closed.

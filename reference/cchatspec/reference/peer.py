@@ -9,9 +9,7 @@ that says why.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from cchatspec.reference.effects import Send
@@ -76,16 +74,13 @@ class Peer(asyncio.Protocol):
         """Begins; `resume_writing` shall tell when all has left."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=0)
-        with suppress(OSError):
-            endpoint = self._transport.get_extra_info("socket")
-            endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # Finds those that have vanished without a word. STATUS-LOST
-            endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._server.joined(self)
 
     def data_received(self, data: bytes) -> None:
         """Hands on what came."""
-        self._was_heard = True
+        if self._is_shut:
+            self._was_heard = True
+            return
         self._server.received(self, data)
 
     def eof_received(self) -> bool:
@@ -118,12 +113,16 @@ class Peer(asyncio.Protocol):
         if transport.is_closing():
             outbox.clear()
             return 0
-        if outbox:
+        if len(outbox) == 1 and (committed is None or outbox[0].after <= committed):
+            # How most of them are: one frame, which may leave.
+            self.unsent = 0
+            transport.write(outbox.pop().data)
+        elif outbox:
             self._write(committed)
-        waiting = transport.get_write_buffer_size()
+        waiting: int = transport.get_write_buffer_size()
         if outbox:
             return self.unsent + waiting
-        if not waiting:
+        if self.is_paused and not waiting:
             self._emptied()
         if self.is_closing:
             self._shut()

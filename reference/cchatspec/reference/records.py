@@ -9,8 +9,9 @@ from typing import Final
 from cchatspec.reference.effects import QueuedMessage
 from cchatspec.reference.limits import Bucket
 from cchatspec.reference.states import NEXT, Outcome, State
-from cchatspec.spec import CLIENT_PAYLOAD_LIMIT, Frame, FrameReader, Presence
+from cchatspec.spec import CLIENT_PAYLOAD_LIMIT, HEADER_SIZE, Frame, FrameReader, Presence
 
+_LONGEST: Final = HEADER_SIZE + CLIENT_PAYLOAD_LIMIT
 _NO_FRAMES: Final[Iterator[Frame]] = iter(())
 
 
@@ -48,6 +49,7 @@ class Connection:
         delivering: whether more of the queue is to be given out before the next request is handled.
         waiting: whether a `Drain` was asked for and has not come.
         finished: whether the peer has ended its sending.
+        is_over: whether nothing more is taken from it.
         choked: whether more waits for it than the high-water mark, so that nothing is pushed to it.
         overflowed: whether messages were queued because it was choked, and are to be given to it unasked.
         told: how many changes of status it was told, or need not be.
@@ -67,6 +69,7 @@ class Connection:
         "given",
         "id",
         "inputs",
+        "is_over",
         "missed",
         "overflowed",
         "partial_since",
@@ -80,6 +83,7 @@ class Connection:
     def __init__(self, number: int, now: float) -> None:
         self.id = number
         self.state = State.STRANGER
+        self.is_over = False
         self.account: Account | None = None
         self.challenged: Account | None = None
         self.challenge = b""
@@ -98,14 +102,17 @@ class Connection:
         self.told = 0
         self.missed: dict[bytes, bytes] = {}
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more is taken from it."""
-        return self.state is State.ENDED
-
     def advance(self, outcome: Outcome) -> None:
         """Changes the state by the table."""
         self.state = NEXT[self.state][outcome]
+        self.is_over = self.state is State.ENDED
+
+    def sole_frame(self, data: bytes) -> Frame | None:
+        """The frame, if the data is one and nothing waits before it; this is how most of them come."""
+        if self.waiting or self.inputs or self.reader or len(data) < HEADER_SIZE:
+            return None
+        is_whole = int.from_bytes(data[:4], "big") == len(data) - HEADER_SIZE and len(data) <= _LONGEST
+        return Frame(data[4], data[HEADER_SIZE:]) if is_whole else None
 
     def next_frame(self) -> Frame | None:
         """The next whole frame of what has come, if there is one.

@@ -77,6 +77,7 @@ class Server:
         self.port = port
         self.limits = limits or Limits()
         self.journal = journal or Journal()
+        self._high_water = self.limits.high_water
         self._store_path = store
         self._store: Store | None = None
         self._writer: Writer | None = None
@@ -181,23 +182,23 @@ class Server:
 
     def joined(self, peer: Peer) -> None:
         """Takes a new peer, and gives it a number."""
-        peer.number, effects = self.core.connect(time.monotonic())
+        peer.number, effects = self.core.connect(self._loop.time())
         self._peers[peer.number] = peer
         if effects:
             self.carry_out(effects)
 
     def received(self, peer: Peer, data: bytes) -> None:
         """Takes what a peer has sent."""
-        self.carry_out(self.core.receive(peer.number, data, time.monotonic(), time.time()))
+        self.carry_out(self.core.receive(peer.number, data, self._loop.time(), time.time()))
 
     def finished(self, peer: Peer) -> None:
         """Takes the end of a peer's sending."""
-        self.carry_out(self.core.finish(peer.number, time.monotonic(), time.time()))
+        self.carry_out(self.core.finish(peer.number, self._loop.time(), time.time()))
 
     def drained(self, peer: Peer) -> None:
         """Takes the news that all that was sent to a peer has left."""
         self._paused.discard(peer)
-        self.carry_out(self.core.drained(peer.number, time.monotonic(), time.time()))
+        self.carry_out(self.core.drained(peer.number, self._loop.time(), time.time()))
 
     def lost(self, peer: Peer) -> None:
         """Takes the end of a peer."""
@@ -235,7 +236,7 @@ class Server:
                 self._touched.append(peer)
             peer.outbox.append(effect)
             peer.unsent += len(effect.data)
-            if peer.unsent > self.limits.high_water:
+            if peer.unsent > self._high_water:
                 self._touched.append(peer)
 
     def _close(self, effect: Close) -> None:
@@ -268,7 +269,7 @@ class Server:
         waiting = peer.flush(self._committed if self._store is not None else None)
         if peer.outbox:
             self._held.add(peer)
-        if waiting > self.limits.high_water and not peer.is_closing:
+        if waiting > self._high_water and not peer.is_closing:
             self._overfull.append(peer)
             self._bound_all()
 
@@ -289,7 +290,7 @@ class Server:
             self.failed.set_result(error)
 
     def _tick(self) -> None:
-        now = time.monotonic()
+        now = self._loop.time()
         self.carry_out(self.core.tick(now))
         for peer in list(self._paused):
             if peer.is_stuck(now, self.limits.stuck_timeout):

@@ -12,13 +12,13 @@ a proof is accepted (open point login-again). What has ended does nothing more (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from typing import Final
 
 from cchatspec.spec import MessageType
 
 
-class State(Enum):
+class State(IntEnum):
     """Where a connection stands; `..._CHALLENGED` means that a challenge stands."""
 
     STRANGER = auto()
