@@ -1,7 +1,8 @@
 """The `cchatspec` command: one function for each subcommand, which parses its options and hands over.
 
 This module alone may import from every part of the project, and does so inside the functions, so that a subcommand loads no
-more than it needs. Exit statuses: 0 all is well, 1 something was found, 2 wrong usage or an unreachable target, 3 the program
+more than it needs. `run` and `list` stand in `cchatspec.conformance.commands`, which keeps this rule too.
+Exit statuses: 0 all is well, 1 something was found, 2 wrong usage or an unreachable target, 3 the program
 itself broke.
 """
 
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import click
+
+from cchatspec.conformance.commands import list_command, run_command
 
 if TYPE_CHECKING:
     from cchatspec.reference.client.entry import Settings
@@ -324,38 +327,6 @@ def _refuse(problem: str) -> NoReturn:
     sys.exit(EXIT_USAGE)
 
 
-@cli.command("run")
-@click.argument("target", metavar="[HOST:PORT]", required=False)
-@click.option("--launch", metavar="CMD", help="Start the target by this command; {port} in it becomes a free port.")
-@click.option("--select", metavar="GLOB", multiple=True, help="Run the cases, clauses, families or levels that fit.")
-@click.option("--skip", metavar="GLOB", multiple=True, help="Leave out those that fit.")
-@click.option("--strict", is_flag=True, help="Exit with 1 for a broken SHOULD or an undecided case too.")
-@click.option(
-    "--json", "json_path", metavar="FILE", default="results.json", show_default=True, help="Where the results go."
-)
-def run_command(
-    target: str | None, launch: str | None, select: tuple[str, ...], skip: tuple[str, ...], strict: bool, json_path: str
-) -> None:
-    """Judge a C-Chat server clause by clause.
-
-    Without HOST:PORT and --launch, the reference server is started and judged.
-    """
-    if target is not None and launch is not None:
-        raise click.UsageError("give HOST:PORT or --launch, not both")
-    from cchatspec.conformance.catalogue import SelectionError
-    from cchatspec.conformance.harness.outcomes import TargetError
-    from cchatspec.conformance.run import RunOptions, run
-
-    options = RunOptions(target, launch, select, skip, strict, Path(json_path))
-    try:
-        status = run(options)
-    except (TargetError, SelectionError) as problem:
-        _refuse(str(problem))
-    except OSError as problem:
-        _refuse(f"cannot write {json_path}: {problem.strerror or problem}")
-    sys.exit(status)
-
-
 @cli.command("probe")
 @click.argument("target", metavar="[HOST:PORT]", required=False)
 @click.option("--launch", metavar="CMD", help="Start the target by this command; {port} in it becomes a free port.")
@@ -386,18 +357,8 @@ def probe_command(target: str | None, launch: str | None, output: str | None) ->
         sys.exit(EXIT_FOUND)
 
 
-@cli.command("list")
-@click.option("--coverage", is_flag=True, help="Show each clause with its cases, or the reason why it has none.")
-def list_command(coverage: bool) -> None:
-    """List all cases."""
-    from cchatspec.conformance.catalogue import all_cases
-    from cchatspec.conformance.coverage import coverage_lines
-
-    if coverage:
-        click.echo("\n".join(coverage_lines()))
-        return
-    for case in all_cases():
-        click.echo(f"{case.id}  {case.level}  {case.title}")
+cli.add_command(run_command)
+cli.add_command(list_command)
 
 
 def main() -> None:

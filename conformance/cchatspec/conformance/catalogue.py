@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from cchatspec.reports.results import LevelName
 
 _PACKAGE = Path(__file__).parent
+
+#: The options without which some cases are left out.
+OPTIONS = ("soak", "profile")
 _PLUGIN_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
 
 
@@ -74,7 +77,7 @@ def case_of(item: pytest.Function) -> Case:
         clauses,
         CLAUSES[clauses[0]].level.value,
         "attempt" in item.fixturenames,
-        item.path.stem if item.path.stem in ("soak", "profile") else "",
+        item.path.stem if item.path.stem in OPTIONS else "",
     )
 
 
@@ -121,15 +124,19 @@ def select(
 ) -> set[str]:
     """The ids of the cases that fit a glob of `chosen` (all, if there is none) and none of `left_out`.
 
-    A glob is held against the case's id, its clauses, its family and its level. Cases that need an option are left out without it.
+    A glob is held against the case's id, its clauses, its family and its level. `@FILE` stands for the globs in a file, one
+    a line. Cases that need an option are left out without it.
 
     Raises:
         SelectionError: a glob fits nothing, or nothing is left.
+        OSError: a file of globs cannot be read.
     """
+    chosen, left_out = _expanded(chosen), _expanded(left_out)
+    every = cases
     cases = [case for case in cases if not case.only_with or case.only_with in options]
     for glob in (*chosen, *left_out):
         if not any(_fits(case, glob) for case in cases):
-            raise SelectionError(_nothing_fits(glob, cases))
+            raise SelectionError(_nothing_fits(glob, cases, every))
     kept = {case.id for case in cases if not chosen or any(_fits(case, glob) for glob in chosen)}
     kept -= {case.id for case in cases if any(_fits(case, glob) for glob in left_out)}
     if not kept:
@@ -142,7 +149,26 @@ def _fits(case: Case, glob: str) -> bool:
     return any(fnmatchcase(name.upper(), glob) for name in (case.id, *case.clauses, case.family, case.level))
 
 
-def _nothing_fits(glob: str, cases: list[Case]) -> str:
+def _expanded(globs: tuple[str, ...]) -> tuple[str, ...]:
+    """The globs, with those of a file in the place of its name; `#` starts a comment there."""
+    return tuple(found for glob in globs for found in (_globs_in(Path(glob[1:])) if glob.startswith("@") else [glob]))
+
+
+def _globs_in(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise SelectionError(f"{path} is no text: {problem}") from None
+    globs = [line.partition("#")[0].strip() for line in text.splitlines()]
+    if not any(globs):
+        raise SelectionError(f"{path} has no glob in it")
+    return [glob for glob in globs if glob]
+
+
+def _nothing_fits(glob: str, cases: list[Case], every: list[Case]) -> str:
+    options = sorted({f"--{case.only_with}" for case in every if _fits(case, glob)})
+    if options:
+        return f"'{glob}' fits only cases that are run with {' or '.join(options)}"
     names = {name for case in cases for name in (case.id, *case.clauses, case.family)}
     near = get_close_matches(glob.upper(), [name.upper() for name in names], n=3, cutoff=0.4)
     actual = [name for name in sorted(names) if name.upper() in near]

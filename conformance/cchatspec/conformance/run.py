@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cchatspec.conformance.catalogue import all_cases, select
-from cchatspec.conformance.harness.target import Target, open_target
-from cchatspec.conformance.suite import run_suite
-from cchatspec.reports.results import CaseResult, Results, exit_status, write_results
-from cchatspec.reports.terminal import show_results
+from cchatspec.conformance.crew import run_jobs, shares
+from cchatspec.conformance.events import Event, Finished, Listener, Started
+from cchatspec.conformance.pcap import PcapWriter
+from cchatspec.conformance.profile import Profile, read_profile
+from cchatspec.conformance.recording import Recorder
+from cchatspec.conformance.worker import Job, run_job
+from cchatspec.reports.baseline import Baseline, baseline_text, read_baseline
+from cchatspec.reports.results import Results, Verdict, exit_status, write_results
+from cchatspec.reports.terminal import printed, show_durations, show_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,15 @@ class RunOptions:
     skip: tuple[str, ...] = ()
     strict: bool = False
     json: Path = Path("results.json")
+    profile: Path | None = None
+    soak: bool = False
+    pcap: Path | None = None
+    baseline: Path | None = None
+    write_baseline: Path | None = None
+    fail_fast: bool = False
+    repeat: int = 1
+    workers: int = 1
+    durations: bool = False
 
     @property
     def name(self) -> str:
@@ -39,29 +56,73 @@ class RunOptions:
         words = ["cchatspec", "run"]
         words += [self.address] if self.address else []
         words += ["--launch", shlex.quote(self.launch)] if self.launch else []
+        words += ["--profile", shlex.quote(str(self.profile))] if self.profile else []
+        words += ["--soak"] if self.soak else []
         return " ".join(words)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of cases that are run only if they are asked for."""
+        return (*(("soak",) if self.soak else ()), *(("profile",) if self.profile else ()))
+
+    @property
+    def stopping(self) -> frozenset[Verdict]:
+        """The verdicts after which no further case is run."""
+        if not self.fail_fast:
+            return frozenset()
+        return frozenset(("fail", "warn") if self.strict else ("fail",))
 
 
 def run(options: RunOptions) -> int:
-    """Judge the target, print the verdict, write the JSON, and give back the exit status.
+    """Judge the target, print the verdict, write the files that were asked for, and give back the exit status.
 
     Raises:
         TargetError: the target cannot be reached or started.
         SelectionError: the selection fits no case.
-        OSError: the JSON cannot be written.
+        ProfileError, BaselineError: the file is none.
+        OSError: a file cannot be read or written.
     """
-    cases = list(all_cases())
-    chosen = select(cases, options.select, options.skip)
-    check_writable(options.json)
-    target = open_target(options.address, options.launch)
-    try:
-        results = _run_with_progress(target, chosen, options)
-    finally:
-        if target.launcher is not None:
-            target.launcher.stop()
+    chosen = select(list(all_cases()), options.select, options.skip, options.kinds)
+    recorder = _recorder(options)
+    for path in (options.json, options.pcap, options.write_baseline):
+        if path is not None:
+            check_writable(path)
+    with ExitStack() as stack:
+        if options.pcap is not None:
+            recorder.pcap = stack.enter_context(PcapWriter(options.pcap))
+        tell = stack.enter_context(_progress(len(chosen) * options.repeat, recorder.take))
+        _run(options, chosen, recorder, tell)
+    results = recorder.results()
     write_results(results, options.json)
-    show_results(results, Console(), str(options.json))
+    _show(results, options)
+    _write_baseline(results, recorder.baseline, options)
     return exit_status(results, strict=options.strict)
+
+
+def _recorder(options: RunOptions) -> Recorder:
+    return Recorder(
+        options.name,
+        options.json,
+        fail_fast=options.stopping,
+        baseline=read_baseline(options.baseline) if options.baseline else Baseline(),
+        profile=read_profile(options.profile) if options.profile else Profile(),
+    )
+
+
+def _run(options: RunOptions, chosen: set[str], recorder: Recorder, tell: Listener) -> None:
+    """Run the cases, here or in workers."""
+    cases = [case for case in all_cases() if case.id in chosen]
+    dealt = shares(cases, options.workers)
+    wire = options.pcap is not None
+    jobs = [
+        Job(options.address, options.launch, share, options.command, options.repeat, wire, recorder.profile)
+        for share in dealt
+    ]
+    recorder.turns = len(jobs) * options.repeat
+    if len(jobs) > 1:
+        run_jobs(jobs, tell)
+    else:
+        run_job(jobs[0], tell)
 
 
 def check_writable(path: Path) -> None:
@@ -72,6 +133,8 @@ def check_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(21, "it is a folder", str(path))
+    if path.exists() and not path.is_file():
+        return
     existed = path.exists()
     with path.open("ab"):
         pass
@@ -79,16 +142,40 @@ def check_writable(path: Path) -> None:
         path.unlink()
 
 
-def _run_with_progress(target: Target, chosen: set[str], options: RunOptions) -> Results:
+def _show(results: Results, options: RunOptions) -> None:
+    console = Console()
+    with printed(console):
+        if options.durations:
+            show_durations(results, console)
+        show_results(results, console, str(options.json))
+        if options.pcap is not None:
+            console.print(f"What went over the wire is in {options.pcap}.", markup=False, highlight=False)
+
+
+def _write_baseline(results: Results, before: Baseline, options: RunOptions) -> None:
+    if options.write_baseline is None:
+        return
+    if not results.complete:
+        sys.stderr.write("No baseline was written, since the run was not finished.\n")
+        return
+    options.write_baseline.write_text(baseline_text(results.cases, before, date.today()), encoding="utf-8")
+    sys.stderr.write(f"The failures of this run are in {options.write_baseline}, for --baseline.\n")
+
+
+@contextmanager
+def _progress(total: int, take: Callable[[Event], bool]) -> Iterator[Listener]:
+    """A bar on a terminal's standard error that shows what is running."""
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description:<44.44}"), BarColumn(bar_width=16), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("starting", total=len(chosen))
+        task = progress.add_task("starting", total=total)
 
-        def tell(case: str, result: CaseResult | None) -> None:
-            if result is None:
-                progress.update(task, description=case)
-            else:
-                progress.advance(task)
+        def tell(event: Event) -> bool:
+            match event:
+                case Started(case=case):
+                    progress.update(task, description=case)
+                case Finished():
+                    progress.advance(task)
+            return take(event)
 
-        return run_suite(target, chosen, options.name, options.command, tell)
+        yield tell

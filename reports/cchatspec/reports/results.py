@@ -14,10 +14,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from cchatspec.spec import CLAUSES
+
 SCHEMA: Literal["cchatspec-results/1"] = "cchatspec-results/1"
 
 Verdict = Literal["pass", "fail", "warn", "inconclusive", "skip"]
 LevelName = Literal["MUST", "SHOULD", "OPEN"]
+Part = Literal["registration", "login", "stimulus", "fence"]
 
 #: The verdicts from the one that decides for a clause to the one that yields to all others.
 _WEIGHT: dict[Verdict, int] = {"fail": 0, "warn": 1, "inconclusive": 2, "pass": 3, "skip": 4}
@@ -45,7 +48,8 @@ class TargetInfo(msgspec.Struct, frozen=True):
 class WireLine(msgspec.Struct, frozen=True):
     """One line of a case's wire log.
 
-    `ms` since the case began; `connection` counts from 1; `hex` holds at most the first 512 of `size` bytes.
+    `ms` since the case began; `connection` counts from 1; `hex` holds at most the first 512 of `size` bytes. `part` says which
+    lines lead to the question (`registration`, `login`), which are the `stimulus`, and which the `fence` behind it.
     """
 
     ms: float
@@ -54,10 +58,29 @@ class WireLine(msgspec.Struct, frozen=True):
     text: str
     size: int = 0
     hex: str = ""
+    part: Part | None = None
+
+
+class Stimulus(msgspec.Struct, frozen=True):
+    """The last thing that the case sent before what came.
+
+    `text` says it in words; `dump` is a hexdump of at most 80 columns with the offset, name and value of each field; `hex`
+    holds at most the first 512 of `size` bytes.
+    """
+
+    connection: int
+    text: str
+    size: int
+    hex: str
+    dump: list[str]
 
 
 class CaseResult(msgspec.Struct, frozen=True):
-    """The verdict on one case and what it rests on; the log is kept for what did not pass."""
+    """The verdict on one case and what it rests on; the log is kept for what did not pass.
+
+    `known` is the reason by which the baseline knows the failure. `runs` counts the verdicts if the case ran more than once; more
+    than one verdict in it means that the case is flaky.
+    """
 
     id: str
     title: str
@@ -70,16 +93,31 @@ class CaseResult(msgspec.Struct, frozen=True):
     replay: str
     expected: str | None = None
     came: str | None = None
+    sent: Stimulus | None = None
     wire: list[WireLine] = []
+    known: str | None = None
+    runs: dict[Verdict, int] = {}
+
+    @property
+    def broken(self) -> bool:
+        """Whether the case shows a clause to be broken, a MUST or a SHOULD."""
+        return self.verdict in ("fail", "warn")
+
+    @property
+    def flaky(self) -> bool:
+        """Whether the verdicts of repeated runs differ."""
+        return len(self.runs) > 1
 
 
 class ClauseResult(msgspec.Struct, frozen=True):
-    """The verdict on one clause: the gravest of its cases'."""
+    """The verdict on one clause: the gravest of its cases'; with its sentence and why it matters."""
 
     id: str
     level: LevelName
     verdict: Verdict
     cases: list[str]
+    text: str = ""
+    why: str = ""
 
 
 class OpenPointResult(msgspec.Struct, frozen=True):
@@ -90,17 +128,22 @@ class OpenPointResult(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """The number of cases with each verdict."""
+    """The number of cases with each verdict; `known` of those that fail or warn are in the baseline."""
 
     passed: int = msgspec.field(name="pass", default=0)
     fail: int = 0
     warn: int = 0
     inconclusive: int = 0
     skip: int = 0
+    known: int = 0
+    flaky: int = 0
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
-    """One conformance run; `complete` is false if it was interrupted or broke, and then it holds what was known."""
+    """One conformance run; `complete` is false if it was interrupted or broke, and then it holds what was known.
+
+    `baseline` says what is wrong with the baseline's entries, and `broken` what went wrong in the suite itself.
+    """
 
     schema: Literal["cchatspec-results/1"] = SCHEMA
     kind: Literal["conformance"] = "conformance"
@@ -111,43 +154,72 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = True
     broken: list[str] = []
     notes: list[str] = []
+    baseline: list[str] = []
     summary: Summary
     open_points: dict[str, OpenPointResult]
     cases: list[CaseResult]
     clauses: list[ClauseResult]
 
 
+def changed(result: CaseResult, **values: Any) -> CaseResult:
+    """The result with some of its fields replaced."""
+    return msgspec.structs.replace(result, **values)
+
+
 def summarise(cases: Iterable[CaseResult]) -> Summary:
     """Count the verdicts."""
+    listed = list(cases)
     counts = dict.fromkeys(_WEIGHT, 0)
-    for case in cases:
+    for case in listed:
         counts[case.verdict] += 1
-    return Summary(counts["pass"], counts["fail"], counts["warn"], counts["inconclusive"], counts["skip"])
+    return Summary(
+        counts["pass"],
+        counts["fail"],
+        counts["warn"],
+        counts["inconclusive"],
+        counts["skip"],
+        known=sum(case.known is not None for case in listed),
+        flaky=sum(case.flaky for case in listed),
+    )
 
 
 def judge_clauses(cases: list[CaseResult], levels: dict[str, LevelName]) -> list[ClauseResult]:
     """The verdict on every clause that has a case, in the order of `levels`."""
-    judged = []
-    for clause, level in levels.items():
-        mine = [case for case in cases if clause in case.clauses]
-        if mine:
-            verdict = min((case.verdict for case in mine), key=_WEIGHT.__getitem__)
-            judged.append(ClauseResult(clause, level, verdict, [case.id for case in mine]))
-    return judged
+    mine: dict[str, list[CaseResult]] = {}
+    for case in cases:
+        for clause in case.clauses:
+            mine.setdefault(clause, []).append(case)
+    return [_judge_clause(clause, level, mine[clause]) for clause, level in levels.items() if clause in mine]
+
+
+def _judge_clause(clause: str, level: LevelName, cases: list[CaseResult]) -> ClauseResult:
+    verdict = gravest(case.verdict for case in cases)
+    known = CLAUSES.get(clause)
+    text, why = (known.text, known.why) if known else ("", "")
+    return ClauseResult(clause, level, verdict, [case.id for case in cases], text, why)
+
+
+def gravest(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict that decides over the others."""
+    return min(verdicts, key=_WEIGHT.__getitem__)
 
 
 def exit_status(results: Results, *, strict: bool = False) -> int:
     """What the run means to a script.
 
-    0 no MUST is broken; 1 one is, or no case could be decided, or with `strict` a SHOULD is broken or a case undecided; 3 the
-    suite itself broke.
+    0 no MUST is broken; 1 one is, or no case could be decided, or an entry of the baseline is wrong, or with `strict` a SHOULD is
+    broken or a case undecided; 3 the suite itself broke. A failure that the baseline knows does not count.
     """
     count = results.summary
     if results.broken:
         return 3
-    if count.fail or not (count.passed or count.warn):
+    if results.baseline or any(case.verdict == "fail" and case.known is None for case in results.cases):
         return 1
-    return 1 if strict and (count.warn or count.inconclusive or not results.complete) else 0
+    if not (count.passed or count.warn or count.fail):
+        return 1
+    undecided = count.inconclusive or not results.complete
+    warned = any(case.verdict == "warn" and case.known is None for case in results.cases)
+    return 1 if strict and (warned or undecided) else 0
 
 
 def write_results(results: Results, path: Path) -> None:

@@ -5,7 +5,10 @@ Text that came from a target is shown escaped and never as markup or control cha
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 
 from rich.console import Console
@@ -13,43 +16,45 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cchatspec.reports.failures import STYLES, WORDS, indented, plain, show_failures
 from cchatspec.reports.results import CaseResult, Results, Verdict
-from cchatspec.spec import CLAUSES, FAMILIES, OPEN_POINTS
+from cchatspec.spec import FAMILIES, OPEN_POINTS
 
-_STYLES: dict[Verdict, str] = {
-    "pass": "green",
-    "fail": "bold red",
-    "warn": "yellow",
-    "inconclusive": "magenta",
-    "skip": "dim",
-}
-_WORDS: dict[Verdict, str] = {
-    "pass": "pass",
-    "fail": "FAIL",
-    "warn": "WARN",
-    "inconclusive": "undecided",
-    "skip": "skip",
-}
 _COLUMNS: tuple[Verdict, ...] = ("pass", "fail", "warn", "inconclusive", "skip")
-_MAX_WIRE_LINES = 16
 _MAX_IDS = 6
 _MAX_BROKEN = 3
-_ARROWS = {"sent": "->", "received": "<-", "event": "--"}
+_SLOWEST = 10
+
+#: White space before the end of a line, and what styles are switched there.
+_TRAILING = re.compile(r"[ \t]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
 
 def show_results(results: Results, console: Console, written: str | None = None) -> None:
     """Print a whole run; `written` is where its JSON went."""
     _show_families(results, console)
-    _show_failures(results, console)
+    show_failures(results, console)
+    _show_known(results, console)
     _show_undecided(results, console)
     _show_skipped(results, console)
     _show_open_points(results, console)
     _show_end(results, console, written)
 
 
-def plain(text: str) -> str:
-    """The text with control and formatting characters made visible."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+@contextmanager
+def printed(console: Console) -> Iterator[None]:
+    """Print at the end what is printed within, without white space at the ends of lines."""
+    with console.capture() as capture:
+        yield
+    console.file.write(_TRAILING.sub(r"\1", capture.get()))
+    console.file.flush()
+
+
+def show_durations(results: Results, console: Console) -> None:
+    """The slowest cases."""
+    console.print()
+    console.print(Text("The slowest cases", style="bold"))
+    for case in sorted(results.cases, key=lambda case: -case.duration_s)[:_SLOWEST]:
+        console.print(Text(f"  {case.duration_s:7.3f} s  {case.id}"))
 
 
 def _show_families(results: Results, console: Console) -> None:
@@ -57,11 +62,11 @@ def _show_families(results: Results, console: Console) -> None:
     table.add_column("family")
     table.add_column("")
     for verdict in _COLUMNS:
-        table.add_column(_WORDS[verdict].lower(), justify="right")
+        table.add_column(WORDS[verdict].lower(), justify="right")
     for family, cases in _by_family(results):
         counts = [sum(case.verdict == verdict for case in cases) for verdict in _COLUMNS]
         cells = [
-            Text(str(count), style=_STYLES[verdict]) if count else Text("·", style="dim")
+            Text(str(count), style=STYLES[verdict]) if count else Text("·", style="dim")
             for verdict, count in zip(_COLUMNS, counts, strict=True)
         ]
         table.add_row(family, Text(FAMILIES.get(family, ""), style="dim"), *cells)
@@ -77,49 +82,13 @@ def _by_family(results: Results) -> list[tuple[str, list[CaseResult]]]:
     return sorted(grouped.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
 
 
-def _show_failures(results: Results, console: Console) -> None:
-    """Each broken clause once, with its sentence and why it matters, and under it each case that showed it."""
-    failed = [case for case in results.cases if case.verdict in ("fail", "warn")]
-    for clause, cases in groupby(sorted(failed, key=_clause_rank), key=lambda case: case.clauses[0]):
-        shown = list(cases)
+def _show_known(results: Results, console: Console) -> None:
+    known = [case for case in results.cases if case.known is not None]
+    if known:
         console.print()
-        verdict = shown[0].verdict
-        console.print(Text.assemble((f"{_WORDS[verdict]}  {clause}", _STYLES[verdict]), f"  {shown[0].level}"))
-        if clause in CLAUSES:
-            _indented(console, Text(CLAUSES[clause].text))
-            _indented(console, Text(f"It matters: {CLAUSES[clause].why}", style="dim"))
-        for case in shown:
-            _show_failure(case, console)
-
-
-def _clause_rank(case: CaseResult) -> tuple[bool, int]:
-    """What a MUST failed comes before what a SHOULD did, and each in the order of the document."""
-    order = list(CLAUSES)
-    return case.verdict != "fail", order.index(case.clauses[0]) if case.clauses[0] in order else len(order)
-
-
-def _show_failure(case: CaseResult, console: Console) -> None:
-    console.print()
-    _indented(console, Text(case.id, style="bold"))
-    _labelled(console, "case", case.title)
-    if case.expected is not None:
-        _labelled(console, "right", case.expected)
-    if case.came is not None:
-        _labelled(console, "came", case.came)
-    if case.reason is not None and case.came is None:
-        _labelled(console, "reason", case.reason)
-    _show_wire(case, console)
-    _labelled(console, "again", case.replay)
-
-
-def _show_wire(case: CaseResult, console: Console) -> None:
-    lines = case.wire
-    left_out = max(0, len(lines) - _MAX_WIRE_LINES)
-    for index, line in enumerate(lines[left_out:]):
-        text = f"{line.ms:8.1f} ms  #{line.connection} {_ARROWS[line.direction]} {plain(line.text)}"
-        _labelled(console, "wire" if index == 0 else "", text)
-    if left_out:
-        _labelled(console, "", f"({left_out} earlier lines are in the JSON)")
+        console.print(Text("Known failures, by the baseline", style="bold"))
+    for case in known:
+        indented(console, Text(f"{case.id}: {plain(case.known or '')}", style="dim"))
 
 
 def _show_undecided(results: Results, console: Console) -> None:
@@ -132,7 +101,7 @@ def _show_undecided(results: Results, console: Console) -> None:
     for (clause, reason), group in groupby(blocked, key=lambda case: (case.blocked_by, case.reason)):
         ids = [case.id for case in group]
         because = f"blocked by {clause}: {reason}" if clause else reason or "no reason given"
-        _indented(console, Text.assemble((f"{len(ids)} case{'s' * (len(ids) > 1)}  ", "magenta"), plain(because)))
+        indented(console, Text.assemble((f"{len(ids)} case{'s' * (len(ids) > 1)}  ", "magenta"), plain(because)))
         shown = ", ".join(ids[:_MAX_IDS])
         console.print(
             Padding(
@@ -148,7 +117,7 @@ def _show_skipped(results: Results, console: Console) -> None:
         console.print()
         console.print(Text("Does not apply to this target", style="bold"))
     for case in skipped:
-        _indented(console, Text(f"{case.id}: {plain(case.reason or '')}", style="dim"))
+        indented(console, Text(f"{case.id}: {plain(case.reason or '')}", style="dim"))
 
 
 def _show_open_points(results: Results, console: Console) -> None:
@@ -171,6 +140,8 @@ def _show_end(results: Results, console: Console, written: str | None) -> None:
         console.print(Text(plain(note), style="yellow"))
     for problem in results.broken[:_MAX_BROKEN]:
         console.print(Text(f"The suite itself broke: {plain(problem)}", style="bold red"))
+    for problem in results.baseline:
+        console.print(Text(f"The baseline is wrong: {plain(problem)}.", style="bold red"))
     parts = [
         (count.passed, "pass"),
         (count.fail, "fail"),
@@ -178,7 +149,8 @@ def _show_end(results: Results, console: Console, written: str | None) -> None:
         (count.inconclusive, "inconclusive"),
         (count.skip, "skip"),
     ]
-    words = ", ".join(f"{number} {_WORDS[verdict].lower()}" for number, verdict in parts if number or verdict == "pass")  # type: ignore[index]
+    words = ", ".join(f"{number} {WORDS[verdict].lower()}" for number, verdict in parts if number or verdict == "pass")  # type: ignore[index]
+    words += f" ({count.known} known)" if count.known else ""
     unfinished = "" if results.complete else " The run was not finished."
     console.print(
         Text(f"{words} in {results.duration_s:.1f} s against {plain(results.target.name)}.{unfinished}", style="bold")
@@ -190,26 +162,24 @@ def _show_end(results: Results, console: Console, written: str | None) -> None:
 
 def _conclusion(results: Results) -> str:
     count = results.summary
-    broken = [clause.id for clause in results.clauses if clause.verdict == "fail"]
+    broken = _clauses(results, "fail")
     if broken:
         return f"Broken: {', '.join(broken)}. 'cchatspec explain {broken[0]}' says more."
-    if not (count.passed or count.warn):
+    if not (count.passed or count.warn or count.fail):
         return "No case could be decided, so this says nothing good about the target."
-    if count.warn:
-        warned = [clause.id for clause in results.clauses if clause.verdict == "warn"]
-        return f"No MUST is broken. Expected of a robust server, and not met: {', '.join(warned)}."
+    if warned := _clauses(results, "warn"):
+        known = " that the baseline does not know" if count.known else ""
+        return f"No MUST{known} is broken. Expected of a robust server, and not met: {', '.join(warned)}."
+    if count.known:
+        return "Nothing is broken that the baseline does not know."
     if count.inconclusive:
         return "No MUST is broken as far as could be decided."
     return "No MUST and no SHOULD that was tested is broken."
 
 
-def _indented(console: Console, text: Text) -> None:
-    console.print(Padding(text, (0, 0, 0, 2)))
-
-
-def _labelled(console: Console, label: str, text: str) -> None:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=8)
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(label, style="dim"), Text(plain(text)))
-    console.print(Padding(grid, (0, 0, 0, 2)))
+def _clauses(results: Results, verdict: Verdict) -> list[str]:
+    """The clauses with this verdict by a case that the baseline does not know."""
+    unknown = {
+        clause for case in results.cases if case.verdict == verdict and case.known is None for clause in case.clauses
+    }
+    return [clause.id for clause in results.clauses if clause.verdict == verdict and clause.id in unknown]
