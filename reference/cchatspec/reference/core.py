@@ -22,7 +22,7 @@ from cchatspec.reference.queues import Queues
 from cchatspec.reference.records import Connection
 from cchatspec.reference.service import Service
 from cchatspec.reference.states import ACTIONS, REQUESTS
-from cchatspec.spec import ErrorCode, Frame, FrameTooLong, MalformedPayload, MessageType, parse
+from cchatspec.spec import HEADER_SIZE, ErrorCode, FrameTooLong, MalformedPayload, MessageType, parse
 
 #: What a connection beyond the limit is told.
 _FULL: Final = "there are as many connections as this server takes"
@@ -94,10 +94,11 @@ class Core:
         conn = self._connections.get(connection)
         if conn is not None and not conn.is_over:
             conn.active_at = now
-            frame = conn.sole_frame(data)
-            if frame is None:
+            if conn.is_sole_frame(data):
+                self._work(conn, now, date, data)
+            else:
                 conn.inputs.append(data)
-            self._work(conn, now, date, frame)
+                self._work(conn, now, date)
         return self._outlet.taken()
 
     def finish(self, connection: int, now: float, date: float) -> list[Effect]:
@@ -186,7 +187,7 @@ class Core:
 
     # Turns and requests
 
-    def _work(self, conn: Connection, now: float, date: float, frame: Frame | None = None) -> None:
+    def _work(self, conn: Connection, now: float, date: float, frame: bytes | None = None) -> None:
         """Goes on with what a connection has asked for, until nothing is left or its turn is over.
 
         With a frame, that is all there is.
@@ -201,8 +202,8 @@ class Core:
             self._service.queues.give(conn)
         if frame is None:
             self._handle_frames(conn, now, date)
-        elif self._limiter is None or self._limiter.takes(conn.bucket, now) or self._passes(conn, frame, now):
-            self._handle(conn, frame, date)
+        elif self._limiter is None or self._limiter.takes(conn.bucket, now) or self._passes(conn, frame[4], now):
+            self._handle(conn, frame[4], frame[HEADER_SIZE:], date)
         if conn.given or (outlet.room <= 0 and not conn.is_over):
             outlet.drain(conn)
         elif conn.finished and not conn.is_over:
@@ -214,8 +215,8 @@ class Core:
             while outlet.room > 0 and (frame := conn.next_frame()) is not None:
                 conn.partial_since = None
                 outlet.room -= REQUEST_COST
-                if limiter is None or limiter.takes(conn.bucket, now) or self._passes(conn, frame, now):
-                    self._handle(conn, frame, date)
+                if limiter is None or limiter.takes(conn.bucket, now) or self._passes(conn, frame.type, now):
+                    self._handle(conn, frame.type, frame.payload, date)
         except FrameTooLong as error:
             # FRAME-OVERSIZE, open point oversize
             self._service.drop(conn, ErrorCode.INVALID_MESSAGE_FORMAT, "oversize frame", str(error))
@@ -224,9 +225,9 @@ class Core:
         elif conn.partial_since is None:
             conn.partial_since = now
 
-    def _passes(self, conn: Connection, frame: Frame, now: float) -> bool:
+    def _passes(self, conn: Connection, kind: int, now: float) -> bool:
         """Whether a request over the limit is handled all the same; if not, it is refused. RATE-LIMIT, RATE-HEARD."""
-        if frame.type == MessageType.LOGOUT:
+        if kind == MessageType.LOGOUT:
             return True
         text = f"at most {self._limits.rate:g} requests a second are taken, after {self._limits.burst} at once"
         if self._limiter is not None and self._limiter.is_flood(conn.bucket, now):
@@ -236,8 +237,7 @@ class Core:
             self._outlet.error(conn, ErrorCode.RATE_LIMIT_EXCEEDED, text)
         return False
 
-    def _handle(self, conn: Connection, frame: Frame, date: float) -> None:
-        kind, payload = frame
+    def _handle(self, conn: Connection, kind: int, payload: bytes, date: float) -> None:
         counts = self._outlet.counts
         if kind not in REQUESTS:
             # FRAME-UNKNOWN

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LINGER_SECONDS: Final = 1.0
 LINGER_ROUNDS: Final = 5
 
+#: How much the event loop may keep until its turn's end, to write it in one go.
+_BUFFER: Final = 64 * 1024
+
 #: What is written in one piece, in bytes; more is handed over as it is, so that a long frame for many is in memory once.
 _JOIN_LIMIT: Final = 64 * 1024
 
@@ -31,7 +34,7 @@ class Peer(asyncio.Protocol):
     Attributes:
         number: what the core calls it.
         outbox: what is not yet handed to the transport.
-        unsent: how many bytes that is.
+        unsent: how many bytes that is, at most, but for the first frame.
         is_closing: whether it is to be closed behind the outbox.
         is_paused: whether it is not read from until all has left.
         gone: whether the connection has ended.
@@ -71,9 +74,9 @@ class Peer(asyncio.Protocol):
         self.outbox: deque[Send] = deque()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begins; `resume_writing` shall tell when all has left."""
+        """Begins."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)
+        self._transport.set_write_buffer_limits(_BUFFER, 0)
         self._server.joined(self)
 
     def data_received(self, data: bytes) -> None:
@@ -115,7 +118,6 @@ class Peer(asyncio.Protocol):
             return 0
         if len(outbox) == 1 and (committed is None or outbox[0].after <= committed):
             # How most of them are: one frame, which may leave.
-            self.unsent = 0
             transport.write(outbox.pop().data)
         elif outbox:
             self._write(committed)
@@ -134,6 +136,8 @@ class Peer(asyncio.Protocol):
             self.is_paused = True
             self._stuck_at = 0
             self._transport.pause_reading()
+            # From now on, `resume_writing` tells when all has left.
+            self._transport.set_write_buffer_limits(0, 0)
 
     def is_stuck(self, now: float, timeout: float) -> bool:
         """Whether the peer has read nothing for so long, though there is something to read."""
@@ -164,8 +168,8 @@ class Peer(asyncio.Protocol):
             ready.append(outbox.popleft().data)
         if not ready:
             return
-        size = self.unsent if not outbox else sum(map(len, ready))
-        self.unsent -= size
+        self.unsent = sum([len(send.data) for send in outbox])
+        size = sum(map(len, ready))
         if len(ready) == 1:
             self._transport.write(ready[0])
         elif size <= _JOIN_LIMIT:
@@ -181,6 +185,7 @@ class Peer(asyncio.Protocol):
     def _drained(self) -> None:
         if not self._transport.is_closing():
             self._transport.resume_reading()
+            self._transport.set_write_buffer_limits(_BUFFER, 0)
         self._server.drained(self)
 
     def _shut(self) -> None:

@@ -107,12 +107,12 @@ class Connection:
         self.state = NEXT[self.state][outcome]
         self.is_over = self.state is State.ENDED
 
-    def sole_frame(self, data: bytes) -> Frame | None:
-        """The frame, if the data is one and nothing waits before it; this is how most of them come."""
-        if self.waiting or self.inputs or self.reader or len(data) < HEADER_SIZE:
-            return None
-        is_whole = int.from_bytes(data[:4], "big") == len(data) - HEADER_SIZE and len(data) <= _LONGEST
-        return Frame(data[4], data[HEADER_SIZE:]) if is_whole else None
+    def is_sole_frame(self, data: bytes) -> bool:
+        """Whether the data is one frame and nothing waits before it; this is how most of them come."""
+        size = len(data)
+        if self.waiting or self.inputs or self.partial_since is not None or not HEADER_SIZE <= size <= _LONGEST:
+            return False
+        return int.from_bytes(data[:4], "big") == size - HEADER_SIZE
 
     def next_frame(self) -> Frame | None:
         """The next whole frame of what has come, if there is one.

@@ -82,14 +82,13 @@ class Server:
         self._store: Store | None = None
         self._writer: Writer | None = None
         self._peers: dict[int, Peer] = {}
-        self._touched: deque[Peer] = deque()
+        self._touched: list[Peer] = []
         self._overfull: deque[Peer] = deque()
         self._held: set[Peer] = set()
         self._paused: set[Peer] = set()
         self._committed = 0
         self._writes: list[Write] = []
         self._carriers: dict[type, Callable[[Any], None]] = {
-            Send: self._send,
             Close: self._close,
             Drain: self._drain,
             EndTurn: self._end_turn_soon,
@@ -212,14 +211,23 @@ class Server:
 
     def carry_out(self, effects: list[Effect]) -> None:
         """Carries out effects, then writes once to every peer that they touched."""
-        carriers, touched = self._carriers, self._touched
+        carriers, touched, peers = self._carriers, self._touched, self._peers
         while True:
             for effect in effects:
-                carriers[type(effect)](effect)
+                if type(effect) is not Send:
+                    carriers[type(effect)](effect)
+                elif peer := peers.get(effect.connection):
+                    outbox = peer.outbox
+                    if outbox:
+                        self._send_behind(peer, effect)
+                    else:
+                        touched.append(peer)
+                    outbox.append(effect)
             if self._writes and self._writer is not None:
                 self._hand_over(self._writer)
-            while touched:
-                self._flush(touched.popleft())
+            for peer in touched:
+                self._flush(peer)
+            touched.clear()
             if not self._overfull:
                 return
             # ROBUST-SLOWREADER: at once, since even one turn may bring much more.
@@ -229,15 +237,11 @@ class Server:
         writes, self._writes = self._writes, []
         writer.put(writes)
 
-    def _send(self, effect: Send) -> None:
-        peer = self._peers.get(effect.connection)
-        if peer is not None:
-            if not peer.outbox:
-                self._touched.append(peer)
-            peer.outbox.append(effect)
-            peer.unsent += len(effect.data)
-            if peer.unsent > self._high_water:
-                self._touched.append(peer)
+    def _send_behind(self, peer: Peer, effect: Send) -> None:
+        """Looks at what waits for the store, which may take its time: it must not be too much either."""
+        peer.unsent += len(effect.data)
+        if peer.unsent > self._high_water:
+            self._touched.append(peer)
 
     def _close(self, effect: Close) -> None:
         peer = self._peers.get(effect.connection)

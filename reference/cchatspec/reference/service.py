@@ -45,6 +45,7 @@ CHALLENGE_BYTES: Final = 32
 USER_LIMIT: Final = 0xFFFF
 
 #: What the success after a proof carries, and means nothing.
+_DELIVERED: Final = int(AckStatus.DELIVERED)
 _NO_CHALLENGE: Final = bytes(CHALLENGE_BYTES)
 _LAST_TIMESTAMP: Final = 0xFFFF_FFFF
 
@@ -161,7 +162,7 @@ class Service:
             return
         # SEND-SENDER, SEND-TIME
         sender = conn.account.name if conn.account else b""
-        timestamp = min(max(int(now), 0), _LAST_TIMESTAMP)
+        timestamp = int(now) & _LAST_TIMESTAMP
         body = request.encrypted_message
         session = recipient.session
         if session is None or session.delivering or session.choked:
@@ -175,8 +176,9 @@ class Service:
         session.active_at = conn.active_at
         outlet.counts.pushed += 1
         # SEND-PUSH, SEND-ACK, SEND-ID; open point invisible: the status does not matter.
-        outlet.send(session, IncomingMessage(number, sender, timestamp, body), outlet.ids_stored)
-        outlet.send(conn, MessageAck(number, AckStatus.DELIVERED), outlet.ids_stored)
+        stored = outlet.ids_stored
+        outlet.send_frame(session, build(IncomingMessage(number, sender, timestamp, body)), stored)
+        outlet.send_frame(conn, build(MessageAck(number, _DELIVERED)), stored)
 
     def _deliver(self, conn: Connection, request: GetMessages, now: float) -> None:
         # QUEUE-DELIVER, QUEUE-EMPTY; open points queued-delivery and empty-poll
