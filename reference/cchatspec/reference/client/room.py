@@ -18,6 +18,7 @@ from cchatspec.reference.client.backoff import Backoff
 from cchatspec.reference.client.client import Client
 from cchatspec.reference.client.entry import Key, Settings, enter
 from cchatspec.reference.client.errors import ClientError, Ended, KeyChanged, Misuse, Refused, Terminated
+from cchatspec.reference.client.polling import polled
 from cchatspec.reference.client.results import Received
 from cchatspec.reference.client.tasks import together
 from cchatspec.reference.client.text import shown_lines, shown_name
@@ -112,7 +113,8 @@ class Room:
                 self.entered.set_result(None)
             self._last_problem = ""
             self.note(f"connected to {self.settings.server} as {shown_name(self.settings.name)}")
-            await together(self._show_messages(client), self._show_changes(client), self._arrive(client))
+            async with polled(client):
+                await together(self._show_messages(client), self._show_changes(client), self._arrive(client))
 
     async def _arrive(self, client: Client) -> None:
         """What is done first: who is there, what was queued, and the status that the user had chosen."""

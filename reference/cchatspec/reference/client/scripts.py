@@ -24,6 +24,7 @@ from cchatspec.reference.client.errors import (
     Misuse,
     Unreachable,
 )
+from cchatspec.reference.client.polling import polled
 from cchatspec.reference.client.results import Receipt, Received
 from cchatspec.reference.client.tasks import together
 from cchatspec.reference.client.text import shown_lines, shown_name
@@ -108,7 +109,7 @@ async def _receive(
         await enter(client, settings.name, key, say)
         try:
             with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds), polled(client):
                     await together(client.fetch(), _first(client, count, show))
         finally:
             await _rest(client, show)
