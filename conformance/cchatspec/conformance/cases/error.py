@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cchatspec.conformance.harness.expect import Matcher, one_of
+from cchatspec.conformance.harness.expect import ANYTHING, Matcher, closed, one_of
 from cchatspec.conformance.harness.outcomes import Reply
 from cchatspec.conformance.harness.peer import Peer
-from cchatspec.conformance.harness.steps import of_type
+from cchatspec.conformance.harness.steps import of_type, picked
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import Error, ErrorCode, GetPublicKey
+
+AN_ERROR = Error(ANYTHING, ANYTHING)
 
 
 def refused(peer: Peer, kind: int) -> Reply:
@@ -66,3 +68,11 @@ def test_is_utf8_when_the_name_is_not(alice: Peer) -> None:
     alice.send_raw(0x03, b"\x09\xff\xfe")
 
     assert utf8(of_type(alice.receive(), Error, "FRAME-MALFORMED")) == Text()
+
+
+@clause("FRAME-UNASKED")
+def test_one_for_each_mistake(alice: Peer) -> None:
+    """A malformed request brings one ERROR and not two"""
+    alice.send_raw(0x03, b"\x09bob")
+
+    assert picked(alice.until_fence(), Error)[:2] == one_of([AN_ERROR], [AN_ERROR, closed()])

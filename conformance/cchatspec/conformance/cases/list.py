@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from cchatspec.conformance.fixtures import Attempt, Connect, Login
-from cchatspec.conformance.harness.expect import A_MESSAGE
+from cchatspec.conformance.harness.expect import A_MESSAGE, error
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import listed, of_type, strictly
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import ListUsers, Presence, SetStatus, UserListResponse
+from cchatspec.spec import ErrorCode, ListUsers, MessageType, Presence, SetStatus, UserListResponse
 
 
 def undefined_statuses(peer: Peer) -> list[int]:
@@ -58,6 +58,14 @@ def test_not_after_a_refusal(listing: None, alice: Peer, connect: Connect) -> No
 def test_nobody_else(listing: None, alice: Peer, new_account: Account) -> None:
     """A name that nobody registered is not in the list"""
     assert listed(alice, new_account.name) == []
+
+
+@clause("FRAME-UNKNOWN")
+def test_type_with_the_top_bit(alice: Peer) -> None:
+    """The type of LIST_USERS with the top bit set, which is STATUS_UPDATE's, brings no list"""
+    alice.send_raw(MessageType.LIST_USERS | 0x80, b"")
+
+    assert alice.until_fence() == [error(ErrorCode.INVALID_MESSAGE_FORMAT)]
 
 
 @clause("LIST-COUNT")

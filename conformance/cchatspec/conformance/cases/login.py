@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from cchatspec.conformance.fixtures import Attempt, AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import (
     ANYTHING,
+    Matcher,
     acknowledged,
     challenge_given,
     error,
@@ -38,6 +40,7 @@ from cchatspec.spec import (
     Logout,
     Presence,
     PublicKeyResponse,
+    SetStatus,
 )
 
 NOT_LOGGED_IN = error(ErrorCode.AUTHENTICATION_FAILED)
@@ -47,7 +50,26 @@ SMALL_ORDER_KEYS = {
     "order-1": (1).to_bytes(32, "little"),
     "order-1-not-canonical": (2**255 - 18).to_bytes(32, "little"),
 }
-IDENTITY_SIGNATURE = (1).to_bytes(32, "little") + bytes(32)
+NEUTRAL_POINT = (1).to_bytes(32, "little")
+IDENTITY_SIGNATURE = NEUTRAL_POINT + bytes(32)
+ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+class Served(Matcher):
+    """Equal to everything but the refusal for the lack of a login; whether the answer is right is another clause's question."""
+
+    def __eq__(self, other: object) -> bool:
+        return bool(other != NOT_LOGGED_IN)
+
+    def words(self, parts: list[str]) -> str:  # noqa: D102
+        return "anything but a refusal for the lack of a login"
+
+
+def sign_with_the_neutral_point(account: Account, message: bytes) -> bytes:
+    """A signature by the private key that fits the equation, with the neutral point for R and nothing random in it."""
+    clamped = int.from_bytes(hashlib.sha512(bytes(account.key)).digest()[:32], "little") & ~7 & ~(1 << 255) | 1 << 254
+    factor = int.from_bytes(hashlib.sha512(NEUTRAL_POINT + account.public_key + message).digest(), "little")
+    return NEUTRAL_POINT + (factor * clamped % ED25519_ORDER).to_bytes(32, "little")
 
 
 def session_of(peer: Peer) -> object:
@@ -93,6 +115,15 @@ def test_on_many_connections(target: Target, visitor: Peer, connect: Connect) ->
 
 
 @clause("LOGIN-FRESH")
+def test_no_part_repeats(target: Target, visitor: Peer) -> None:
+    """No four bytes of a challenge are there twice"""
+    target.require("LOGIN-CHALLENGE")
+    challenge = visitor.challenge()
+
+    assert len({challenge[at : at + 4] for at in range(0, 32, 4)}) == 8
+
+
+@clause("LOGIN-FRESH")
 def test_for_two_users(target: Target, visitor: Peer, connect: Connect) -> None:
     """The challenges of two users are different"""
     target.require("LOGIN-CHALLENGE")
@@ -124,17 +155,18 @@ def test_right_signature(attempt: Attempt) -> None:
 
 
 @clause("LOGIN-PROOF")
-def test_opens_a_session(outsider: Peer) -> None:
-    """After the proof, a request that needs a login is served"""
-    outsider.login()
+def test_opens_a_session(target: Target, visitor: Peer) -> None:
+    """After the proof, a request that needs a login is not refused for the lack of one"""
+    target.require("LOGIN-PROOF")
+    visitor.login()
 
-    assert session_of(outsider) == PublicKeyResponse(1, outsider.account.public_key)
+    assert session_of(visitor) == Served()
 
 
 @clause("LOGIN-PROOF")
 def test_elsewhere_than_registered(outsider: Peer, connect: Connect) -> None:
     """A user can log in on another connection than the one that registered"""
-    assert connect(outsider.account).login() == login_accepted()
+    assert connect(outsider.account).ask_and_prove() == login_accepted()
 
 
 @clause("LOGIN-PROOF")
@@ -143,7 +175,7 @@ def test_again_and_again(outsider: Peer, connect: Connect) -> None:
     replies = []
     for _ in range(5):
         peer = connect(outsider.account)
-        replies.append(peer.login())
+        replies.append(peer.ask_and_prove())
         peer.send(Logout())
         peer.until_end()
 
@@ -333,12 +365,38 @@ def test_name_changed_after_asking(listing: None, outsider: Peer, absent: Accoun
     assert listed(bob, absent.name) == [Presence.OFFLINE]
 
 
+@clause("LOGIN-OWNKEY")
+def test_challenge_of_another(listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
+    """Proving oneself by a challenge that was asked for as another does not bring the other online"""
+    reply = outsider.ask(absent.name)
+    outsider.prove(outsider.account.sign(getattr(reply, "challenge", None) or bytes(32)))
+
+    assert listed(bob, absent.name) == [Presence.OFFLINE]
+
+
 @clause("LOGIN-STRICT")
 def test_scalar_not_reduced(outsider: Peer) -> None:
     """A signature with S + L in place of S is refused"""
     signature = outsider.account.sign(outsider.challenge())
 
     assert outsider.prove(add_group_order(signature)) == login_refused()
+
+
+@clause("LOGIN-STRICT")
+@pytest.mark.parametrize("bit", [509, 510, 511], ids="bit-{}".format)
+def test_top_bits_of_the_scalar(outsider: Peer, bit: int) -> None:
+    """A signature with one of the three highest bits of S set is refused"""
+    signature = outsider.account.sign(outsider.challenge())
+
+    assert outsider.prove(flip_bit(signature, bit)) == login_refused()
+
+
+@clause("LOGIN-STRICT")
+def test_small_order_point(outsider: Peer) -> None:
+    """A signature with the neutral point for R is refused, though it fits the equation"""
+    signature = sign_with_the_neutral_point(outsider.account, outsider.challenge())
+
+    assert outsider.prove(signature) == login_refused()
 
 
 @clause("LOGIN-STRICT")
@@ -378,7 +436,7 @@ def test_right_after_wrong(outsider: Peer) -> None:
     outsider.challenge()
     outsider.prove(b"\x5a" * 64)
 
-    assert outsider.login() == login_accepted()
+    assert outsider.ask_and_prove() == login_accepted()
 
 
 @clause("LOGIN-CLEAN")
@@ -388,7 +446,7 @@ def test_right_after_wrong_elsewhere(outsider: Peer, connect: Connect) -> None:
         outsider.challenge()
         outsider.prove(b"\x5a" * 64)
 
-    assert connect(outsider.account).login() == login_accepted()
+    assert connect(outsider.account).ask_and_prove() == login_accepted()
 
 
 @clause("LOGIN-CLEAN")
@@ -416,6 +474,26 @@ def test_nobody_comes_online(listing: None, outsider: Peer, alice: Peer) -> None
     outsider.prove(b"\x5a" * 64)
 
     assert listed(alice, outsider.name) == [Presence.OFFLINE]
+
+
+@clause("LOGIN-CLEAN")
+def test_nobody_is_told(telling: None, outsider: Peer, alice: Peer, bob: Peer) -> None:
+    """Others are told nothing of a user whose login fails"""
+    outsider.challenge()
+    outsider.prove(b"\x5a" * 64)
+    bob.send(SetStatus(Presence.AWAY))
+    alice.await_update(bob.name, Presence.AWAY)
+
+    assert alice.updates_about(outsider.name) == []
+
+
+@clause("LOGIN-CLEAN")
+def test_session_of_the_connection_stays(alice: Peer) -> None:
+    """A failed login on a connection that is logged in leaves its session as it was"""
+    alice.ask()
+    alice.prove(b"\x5a" * 64)
+
+    assert session_of(alice) == PublicKeyResponse(1, alice.account.public_key)
 
 
 @clause("LOGIN-CLEAN")

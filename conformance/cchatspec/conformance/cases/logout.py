@@ -98,4 +98,4 @@ def test_next_login(alice: Peer, connect: Connect) -> None:
     """Right after LOGOUT, a login on a new connection succeeds"""
     alice.send(Logout())
 
-    assert connect(alice.account).login() == login_accepted()
+    assert connect(alice.account).ask_and_prove() == login_accepted()

@@ -8,13 +8,15 @@ import pytest
 
 from cchatspec.conformance.cases.send import ALL_BYTES, CLOCK_TOLERANCE_S, pattern
 from cchatspec.conformance.fixtures import Attempt, AwaitOffline, Connect, Login
-from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, near
+from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, near, one_of
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, ids, poll, send_all
+from cchatspec.conformance.harness.steps import bodies, ids, picked, poll, send_all
+from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import AckStatus, IncomingMessage, Logout
+from cchatspec.spec import AckStatus, GetMessages, IncomingMessage, Logout
 
 QUEUED = acknowledged(AckStatus.QUEUED)
+MESSAGE = IncomingMessage(ANYTHING, ANYTHING, ANYTHING, ANYTHING)
 
 
 # QUEUE-ACK
@@ -204,3 +206,28 @@ def test_hundreds(queueing: None, absent: Account, login: Login) -> None:
         queued += [reply for reply in replies if reply == QUEUED]
 
     assert ids(poll(login(absent))) == ids(queued)
+
+
+@clause("QUEUE-HONEST")
+def test_logout_without_a_poll(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """A queued message is delivered to a user who first logs in and out without asking for it, then or afterwards"""
+    alice.send_message(absent.name, b"kept")
+    first = login(absent)
+    came = picked(first.until_fence(), IncomingMessage)
+    first.send(Logout())
+    first.until_end()
+
+    assert bodies([*came, *poll(login(absent))]) == [b"kept"]
+
+
+@clause("FRAME-UNASKED")
+def test_nothing_but_the_messages(target: Target, alice: Peer, absent: Account, login: Login) -> None:
+    """A login and a GET_MESSAGES bring the queued message and nothing else"""
+    target.require("QUEUE-ACK")
+    alice.send_message(absent.name, b"later")
+    back = login(absent)
+    came = back.until_fence()
+    back.send(GetMessages())
+    came += back.until_fence()
+
+    assert came == one_of([MESSAGE], [MESSAGE, error(ANYTHING)])

@@ -21,7 +21,7 @@ from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import account_with_key
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import ErrorCode, GetPublicKey, LoginResponse, PublicKeyResponse, RegisterUser
+from cchatspec.spec import ErrorCode, GetPublicKey, LoginResponse, Logout, PublicKeyResponse, RegisterUser
 
 #: Whether a name that is not portable is allowed is an open point; that it is a name of its own is not.
 NEW_OR_NOT_ALLOWED = one_of(
@@ -103,7 +103,7 @@ def test_second_key_opens_nothing(outsider: Peer, connect: Connect) -> None:
     thief = connect(Account(outsider.name))
     thief.register()
 
-    assert thief.login() == no_login()
+    assert thief.ask_and_prove() == no_login()
 
 
 # REG-EMPTY
@@ -129,6 +129,7 @@ VARIANTS = {
     "tab-after": lambda name: name + b"\t",
     "prefix": lambda name: name[:-1],
     "longer": lambda name: name + b"x",
+    "bad-utf-8": lambda name: name + b"\xff",
     "last-byte": lambda name: name[:-1] + (b"y" if name[-1:] != b"y" else b"z"),
 }
 
@@ -229,7 +230,7 @@ def test_after_the_connection(target: Target, visitor: Peer, connect: Connect) -
     target.require("LOGIN-PROOF")
     visitor.drop()
 
-    assert connect(visitor.account).login() == login_accepted()
+    assert connect(visitor.account).ask_and_prove() == login_accepted()
 
 
 @clause("REG-KEEP")
@@ -238,7 +239,17 @@ def test_after_a_reset(target: Target, visitor: Peer, connect: Connect) -> None:
     target.require("LOGIN-PROOF")
     visitor.reset()
 
-    assert connect(visitor.account).login() == login_accepted()
+    assert connect(visitor.account).ask_and_prove() == login_accepted()
+
+
+@clause("REG-KEEP")
+def test_after_a_logout(login: Login, connect: Connect) -> None:
+    """The name of a user who has logged out is taken"""
+    gone = login()
+    gone.send(Logout())
+    gone.until_end()
+
+    assert connect(Account(gone.name)).register() == TAKEN
 
 
 @clause("REG-NOLOGIN")

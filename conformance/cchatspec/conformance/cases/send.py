@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from cchatspec.conformance.fixtures import Attempt, Connect
-from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, near, one_of
-from cchatspec.conformance.harness.outcomes import Reply
+from cchatspec.conformance.fixtures import Attempt, Connect, Login
+from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, near, one_of, refusal, registered
+from cchatspec.conformance.harness.outcomes import NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import bodies, deliver, ids, picked, poll, send_all
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import AckStatus, ErrorCode, IncomingMessage, MessageAck, SendMessage
+from cchatspec.spec import AckStatus, ErrorCode, IncomingMessage, MessageAck, RegisterUser, SendMessage
 
 SMALL_SIZES = [1, 2, 24, 40, 127, 128, 254, 255, 256, 257]
 LARGE_SIZES = [1023, 1024, 1025, 2047, 2048, 2049, 4096, 8192, 16384, 32767, 32768, 65534, 65535]
@@ -132,6 +132,14 @@ def test_delivered_and_queued(sending: None, queueing: None, alice: Peer, bob: P
 
 
 @clause("SEND-UNIQUE")
+def test_queued_and_delivered(sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account) -> None:
+    """A queued message and a delivered one after it have ids of their own"""
+    replies = [alice.send_message(absent.name, b"later"), alice.send_message(bob.name, b"now")]
+
+    assert len(set(ids(replies))) == 2
+
+
+@clause("SEND-UNIQUE")
 def test_across_sessions(sending: None, alice: Peer, bob: Peer, connect: Connect) -> None:
     """A message that is sent after a new login does not get an id that was used before"""
     before = alice.send_message(bob.name, b"before")
@@ -142,7 +150,30 @@ def test_across_sessions(sending: None, alice: Peer, bob: Peer, connect: Connect
     assert len(set(ids([before, again.send_message(bob.name, b"after")]))) == 2
 
 
+@clause("SEND-UNIQUE")
+def test_hundreds(queueing: None, absent: Account, login: Login) -> None:
+    """Of three hundred messages of six senders, no two that are queued have the same id"""
+    replies = [reply for _ in range(6) for reply in send_all(login(), absent.name, [b"again"] * 50)]
+    came = ids([reply for reply in replies if reply == acknowledged(AckStatus.QUEUED)])
+
+    assert len(set(came)) == len(came)
+
+
 # SEND-SENDER, SEND-TIME
+
+
+def with_capitals(connect: Connect, account: Account) -> Peer:
+    """A logged-in user whose name has letters of both cases.
+
+    Raises:
+        NotApplicable: the target folds case, and may show such a name in either.
+    """
+    peer = connect(Account(account.name[:12].upper() + b"_lower"))
+    peer.register()
+    if connect(Account(peer.name.lower())).register() != registered():
+        raise NotApplicable("the target folds the case of names")
+    peer.login()
+    return peer
 
 
 @clause("SEND-SENDER")
@@ -162,6 +193,30 @@ def test_each_their_own(sending: None, alice: Peer, bob: Peer, carol: Peer) -> N
         IncomingMessage(ANYTHING, alice.name, ANYTHING, b"1"),
         IncomingMessage(ANYTHING, bob.name, ANYTHING, b"2"),
     ]
+
+
+@clause("SEND-SENDER")
+def test_upper_case(sending: None, bob: Peer, connect: Connect, new_account: Account) -> None:
+    """The name of a sender with capital letters comes as it was registered"""
+    sender = with_capitals(connect, new_account)
+
+    assert deliver(sender, bob, b"hello") == IncomingMessage(ANYTHING, sender.name, ANYTHING, ANYTHING)
+
+
+@clause("SEND-SENDER")
+def test_after_registering_another(sending: None, alice: Peer, bob: Peer, new_account: Account) -> None:
+    """A user who registers another name on their session goes on sending under their own"""
+    alice.request(RegisterUser(new_account.name, new_account.public_key))
+
+    assert deliver(alice, bob, b"hello") == IncomingMessage(ANYTHING, alice.name, ANYTHING, ANYTHING)
+
+
+@clause("SEND-SENDER")
+def test_after_asking_as_another(sending: None, alice: Peer, bob: Peer, absent: Account) -> None:
+    """A user who asks for a challenge as another on their session goes on sending under their own name"""
+    alice.ask(absent.name)
+
+    assert deliver(alice, bob, b"hello") == IncomingMessage(ANYTHING, alice.name, ANYTHING, ANYTHING)
 
 
 @clause("SEND-TIME")
@@ -204,6 +259,14 @@ def test_one_byte(sending: None, alice: Peer, bob: Peer, byte: int) -> None:
     body = bytes([byte]) * 3
 
     assert deliver(alice, bob, body) == IncomingMessage(ANYTHING, alice.name, ANYTHING, body)
+
+
+@clause("FRAME-LARGE")
+def test_in_step_after_the_largest(sending: None, alice: Peer, bob: Peer) -> None:
+    """After the largest message, taken or refused with a word, nothing of it is taken for requests"""
+    alice.send(SendMessage(bob.name, pattern(65_535)))
+
+    assert alice.until_fence() == refusal(one_of(acknowledged(ANYTHING), error(ANYTHING)))
 
 
 # SEND-ORDER, SEND-ONCE, SEND-PRIVATE

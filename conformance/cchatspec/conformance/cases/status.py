@@ -27,6 +27,14 @@ def test_listed(listing: None, alice: Peer, bob: Peer, status: int) -> None:
     assert listed(alice, bob.name) == [status]
 
 
+@clause("FRAME-UNASKED")
+def test_no_reply_to_a_status(alice: Peer) -> None:
+    """SET_STATUS brings no reply"""
+    alice.send(SetStatus(AWAY), SetStatus(ONLINE))
+
+    assert alice.until_fence() == []
+
+
 @clause("STATUS-SET")
 def test_back_online(listing: None, alice: Peer, bob: Peer) -> None:
     """A user who was away is listed as online after setting so"""

@@ -1,0 +1,139 @@
+"""Who is there: status, those who are told of it, and the end of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import wire
+from connection import Connection
+from options import fault, reads
+from state import AWAY, OFFLINE, ONLINE, State, User
+
+#: A change of status comes from SET_STATUS, from a login, from LOGOUT, or from a connection that is lost.
+NOT_TOLD = {"login": "login-is-not-told", "logout": "logout-is-not-told", "lost": "lost-is-not-told"}
+
+
+def on_status(connection: Connection, fields: wire.Fields) -> None:
+    """SET_STATUS."""
+    user = connection.acting
+    if fault("no-status-is-online") and not fields.left:
+        fields = wire.Fields(b"\1")
+    if fault("second-status-byte"):
+        fields = wire.Fields(fields.payload[-1:])
+    status = fields.number(1)
+    fields.end()
+    if fault("bad-status-is-set"):
+        change(connection, user, status)
+    if status > AWAY and not fault("any-status"):
+        if fault("status-modulo-3"):
+            status %= 3
+        elif fault("status-signed") and status > 127:
+            status = ONLINE
+        else:
+            raise wire.Malformed
+    change(connection, user, status)
+    if fault("status-is-answered"):
+        connection.send(wire.MESSAGE_ACK, wire.ack(0, 1))
+
+
+def change(connection: Connection, user: User, status: int) -> None:
+    """Set the status that a user asked for."""
+    if user.has_set and fault("status-once"):
+        return
+    user.has_set = True
+    set_status(connection.state, user, status, "set")
+    if fault("status-of-all"):
+        for other in connection.state.users.values():
+            other.status = status if other.sessions else OFFLINE
+
+
+def set_status(state: State, user: User, status: int, cause: str) -> None:
+    """Set a user's status and tell the others, if it is another one."""
+    old, user.status = user.status, status
+    if status != OFFLINE:
+        user.last_status = status
+    if old == status or (cause in NOT_TOLD and fault(NOT_TOLD[cause])):
+        return
+    if cause == "set" and status == OFFLINE and fault("offline-is-not-told"):
+        return
+    if cause == "set" and status == ONLINE and fault("online-is-not-told"):
+        return
+    for session in audience(state, user):
+        told = session.user if session.user and fault("told-the-recipients-name") else user
+        session.send(wire.STATUS_UPDATE, wire.status_update(told.name, old if fault("told-the-old") else status))
+
+
+def audience(state: State, user: User) -> Iterator[Connection]:
+    """Those who are told of a user's status: all others who are logged in."""
+    if fault("never-told"):
+        return
+    listening = list(state.sessions())
+    if fault("told-to-all"):
+        listening = list(state.connections)
+    if fault("told-to-the-challenged"):
+        listening += [connection for connection in state.connections if connection.challenge and not connection.user]
+    listening += [connection for connection in state.connections if connection.hears_updates and not connection.user]
+    for session in listening:
+        if session.user is not user or reads("own-status-update", "told"):
+            yield session
+            if fault("told-to-one"):
+                return
+
+
+def on_logout(connection: Connection, fields: wire.Fields) -> None:
+    """LOGOUT."""
+    if not fault("logout-is-not-checked"):
+        wire.nothing(fields)
+    if (user := connection.user) is not None:
+        user.logged_out_at = connection.now
+        user.has_ghost = fault("logout-leaves-the-session")
+        if fault("user-goes-at-logout"):
+            connection.state.remove(user)
+        if fault("queue-dropped-at-logout"):
+            user.queue.clear()
+    if fault("served-after-logout"):
+        connection.later(0, connection.close)
+        return
+    leave(connection, "logout")
+    if fault("logout-stays-open"):
+        return
+    if fault("logout-drops-replies"):
+        connection.transport.abort()
+    if reads("logout", "error"):
+        connection.error(wire.TERMINATED)
+    connection.close()
+
+
+def on_left(connection: Connection) -> None:
+    """A connection has ended, or is about to."""
+    if (user := connection.user) is not None and connection in user.sessions:
+        user.has_ghost = fault("lost-ack-delivered")
+    leave(connection, "lost")
+    if connection.home and fault("user-goes-with-the-connection"):
+        connection.state.remove(connection.home)
+    if not fault("handshakes-leak"):
+        connection.state.handshakes.discard(connection)
+
+
+def leave(connection: Connection, cause: str) -> None:
+    """End a session; its user is offline if it was the last one."""
+    user, connection.user = connection.user, None
+    if user is None:
+        return
+    if fault("queue-goes-with-the-sender"):
+        for other in connection.state.users.values():
+            other.queue = [letter for letter in other.queue if letter.sender != user.name]
+    if connection not in user.sessions:
+        if fault("old-session-takes-the-new"):
+            connection.later(0, user.sessions.clear)
+        if fault("old-session-takes-offline"):
+            connection.later(0, set_status, connection.state, user, OFFLINE, cause)
+        return
+    user.sessions.remove(connection)
+    if (
+        user.sessions
+        or (cause == "lost" and fault("lost-stays-listed"))
+        or (cause == "logout" and fault("logout-stays-listed"))
+    ):
+        return
+    set_status(connection.state, user, OFFLINE, cause)
