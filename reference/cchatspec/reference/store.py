@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import groupby
 from typing import Any, Final
 
 from cchatspec.reference.effects import AddMessage, AddUser, QueuedMessage, RemoveMessages, ReserveIds, Snapshot, Write
@@ -115,8 +116,8 @@ class Store:
         """
         try:
             self._database.execute("BEGIN IMMEDIATE")
-            for write in writes:
-                _WRITERS[type(write)](self._database, write)
+            for kind, group in groupby(writes, type):
+                _WRITERS[kind](self._database, group)
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
@@ -146,27 +147,29 @@ def _damage(users: Sequence[Any], messages: Sequence[QueuedMessage], counters: S
     return None
 
 
-def _add_user(database: sqlite3.Connection, write: AddUser) -> None:
-    database.execute("INSERT INTO users (name, key) VALUES (?, ?)", (write.name, write.key))
+def _add_users(database: sqlite3.Connection, writes: Iterable[AddUser]) -> None:
+    rows = [(write.name, write.key) for write in writes]
+    database.executemany("INSERT INTO users (name, key) VALUES (?, ?)", rows)
 
 
-def _add_message(database: sqlite3.Connection, write: AddMessage) -> None:
-    message = write.message
-    values = (message.id, message.sender, message.recipient, message.timestamp, message.body)
-    database.execute("INSERT INTO messages (id, sender, recipient, timestamp, body) VALUES (?, ?, ?, ?, ?)", values)
+def _add_messages(database: sqlite3.Connection, writes: Iterable[AddMessage]) -> None:
+    messages = [write.message for write in writes]
+    rows = [(each.id, each.sender, each.recipient, each.timestamp, each.body) for each in messages]
+    database.executemany("INSERT INTO messages (id, sender, recipient, timestamp, body) VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def _remove_messages(database: sqlite3.Connection, write: RemoveMessages) -> None:
-    database.executemany("DELETE FROM messages WHERE id = ?", [(number,) for number in write.ids])
+def _remove_messages(database: sqlite3.Connection, writes: Iterable[RemoveMessages]) -> None:
+    database.executemany("DELETE FROM messages WHERE id = ?", [(number,) for write in writes for number in write.ids])
 
 
-def _reserve_ids(database: sqlite3.Connection, write: ReserveIds) -> None:
-    database.execute("UPDATE counter SET next_id = ?", (write.next_id,))
+def _reserve_ids(database: sqlite3.Connection, writes: Iterable[ReserveIds]) -> None:
+    database.executemany("UPDATE counter SET next_id = ?", [(write.next_id,) for write in writes])
 
 
-_WRITERS: Final[dict[type, Callable[[sqlite3.Connection, Any], None]]] = {
-    AddUser: _add_user,
-    AddMessage: _add_message,
+#: How writes of each type that follow one another are carried out, together.
+_WRITERS: Final[dict[type, Callable[[sqlite3.Connection, Iterable[Any]], None]]] = {
+    AddUser: _add_users,
+    AddMessage: _add_messages,
     RemoveMessages: _remove_messages,
     ReserveIds: _reserve_ids,
 }
