@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,6 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.reference.client.conftest import identity_of
+
+from cchatspec.reference.client import Client, StatusChange
+from cchatspec.spec import Presence
 
 DEADLINE = 60
 PROGRAM = [sys.executable, "-m", "cchatspec.cli"]
@@ -90,17 +95,25 @@ def test_a_message_goes_from_script_to_script(alice: User, bob: User) -> None:
     assert (message["from"], message["text"], message["problem"]) == (alice.name, "zwei\nZeilen ✓\n", None)
 
 
-def test_a_message_that_is_waited_for_is_delivered(alice: User, bob: User) -> None:
-    waiting = subprocess.Popen(
-        bob.command("recv", "--count", "1"), stdout=subprocess.PIPE, env=bob.environment, text=True
-    )
-    said = "queued"
-    with waiting:
-        while not said.startswith("delivered"):
-            said = alice.send(bob.name, b"now")[1]
-        (first, *_) = waiting.communicate(timeout=DEADLINE)[0].splitlines()
+async def until_online(port: int, name: str) -> None:
+    """Waits until others see that somebody is there."""
+    async with asyncio.timeout(DEADLINE), Client.connect("127.0.0.1", port) as watcher:
+        await watcher.register(f"watches_{name}", identity_of("watcher"))
+        await watcher.login(f"watches_{name}", identity_of("watcher"))
+        if (await watcher.users())[name] is not Presence.ONLINE:
+            async for change in watcher.changes():
+                if change == StatusChange(name, Presence.ONLINE):
+                    return
 
-    assert waiting.returncode == 0 and first.endswith(f" {alice.name}: now")
+
+def test_a_message_that_is_waited_for_is_delivered(alice: User, bob: User, port: int) -> None:
+    command = bob.command("recv", "--count", "1")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=bob.environment, text=True) as waiting:
+        asyncio.run(until_online(port, bob.name))
+        said = alice.send(bob.name, b"now")[1]
+        shown = waiting.communicate(timeout=DEADLINE)[0]
+
+    assert (said[:10], waiting.returncode, shown.endswith(f" {alice.name}: now\n")) == ("delivered ", 0, True)
 
 
 def test_first_use_registers_and_says_so(port: int, tmp_path: Path, names: tuple[str, str]) -> None:
