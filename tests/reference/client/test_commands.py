@@ -17,6 +17,7 @@ import pytest
 from tests.reference.client.conftest import identity_of
 
 from cchatspec.reference.client import Client, StatusChange
+from cchatspec.reference.client.keyfile import LEAST_COST, Passphrase, save
 from cchatspec.spec import Presence
 
 DEADLINE = 60
@@ -34,11 +35,17 @@ def port() -> Iterator[int]:
         server.communicate(timeout=DEADLINE)
 
 
+async def register(port: int, name: str) -> None:
+    async with Client.connect("127.0.0.1", port) as client:
+        await client.register(name, identity_of(name))
+
+
 class User:
     """Somebody with a folder of their own."""
 
     def __init__(self, name: str, port: int, folder: Path, passphrase: str | None = "secret") -> None:
         self.name = name
+        self.port = port
         self.folder = folder / name
         self._target = f"127.0.0.1:{port}"
         self.environment = {**os.environ, "CCHATSPEC_HOME": str(self.folder)}
@@ -65,7 +72,11 @@ class User:
         return self.run("send", "--to", recipient, *options, body=body)
 
     def enter(self) -> User:
-        assert self.run("recv", "--timeout", "0.01")[0] == 0
+        """Gives the user a registered name, and a key that costs little to open."""
+        keys = self.folder / "keys"
+        keys.mkdir(parents=True)
+        save(keys / f"{self.name}.key", identity_of(self.name), Passphrase("secret"), LEAST_COST)
+        asyncio.run(register(self.port, self.name))
         return self
 
 
