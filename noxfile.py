@@ -66,6 +66,13 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def kill(session: nox.Session) -> None:
+    """The suite against every seeded fault; takes some fifteen minutes and writes the kill matrix."""
+    session.install("-e", ".")
+    session.run("python", "conformance/seeded/kill.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """The codec against Construct and a hand-written one."""
     session.install(".")

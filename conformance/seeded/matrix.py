@@ -16,9 +16,9 @@ _HEAD = """\
 # The kill matrix
 
 Who tests the tests? A small server in `conformance/seeded/`, written independently of the suite's codec and of the reference
-server, can be started with any of {count} faults, each of which breaks one clause on purpose. `nox -s kill` runs the suite against
-each of them, and makes this page. A fault is *killed* if the suite fails or warns at the very clause that it breaks; what it
-brings down besides is shown, and does not count.
+server, can be started with any of {count} faults, each of which breaks one clause on purpose. `nox -s kill` runs the suite
+against each of them, and makes this page. A fault is *killed* if the suite fails or warns at the very clause that it breaks;
+what it brings down besides is shown, and does not count.
 
 **{killed} of {count} faults are killed by their own clause.** The same server without a fault was run under {right} readings of
 the open points, each alone and in random combinations, and was accused of nothing in {innocent} of them.

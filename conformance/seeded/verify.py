@@ -7,6 +7,7 @@ import hashlib
 from nacl import bindings
 from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.signing import VerifyKey
+
 from options import fault
 
 _ORDER = 2**252 + 27742317777372353535851937790883648493

@@ -60,6 +60,14 @@ def test_nobody_else(listing: None, alice: Peer, new_account: Account) -> None:
     assert listed(alice, new_account.name) == []
 
 
+@clause("LIST-ALL")
+def test_nobody_who_only_asked(listing: None, alice: Peer, stranger: Peer) -> None:
+    """A name under which a challenge was asked for, and that nobody registered, is not in the list"""
+    stranger.ask()
+
+    assert listed(alice, stranger.name) == []
+
+
 @clause("FRAME-UNKNOWN")
 def test_type_with_the_top_bit(alice: Peer) -> None:
     """The type of LIST_USERS with the top bit set, which is STATUS_UPDATE's, brings no list"""

@@ -70,8 +70,8 @@ def test_one(attempt: Attempt) -> None:
 
 @clause("QUEUE-DELIVER")
 def test_in_order(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
-    """Eight queued messages are delivered in order"""
-    sent = [b"%d" % number for number in range(8)]
+    """Twelve queued messages are delivered in order"""
+    sent = [b"%d" % number for number in range(12)]
     send_all(alice, absent.name, sent)
 
     assert bodies(poll(login(absent))) == sent

@@ -12,7 +12,7 @@ from cchatspec.conformance.harness.outcomes import NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import bodies, deliver, ids, picked, poll, send_all
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import AckStatus, ErrorCode, IncomingMessage, MessageAck, RegisterUser, SendMessage
+from cchatspec.spec import AckStatus, ErrorCode, IncomingMessage, Logout, MessageAck, RegisterUser, SendMessage
 
 SMALL_SIZES = [1, 2, 24, 40, 127, 128, 254, 255, 256, 257]
 LARGE_SIZES = [1023, 1024, 1025, 2047, 2048, 2049, 4096, 8192, 16384, 32767, 32768, 65534, 65535]
@@ -342,16 +342,32 @@ def test_not_to_a_visitor(sending: None, outsider: Peer, alice: Peer, bob: Peer)
     assert outsider.until_fence() == []
 
 
+def named_alike(connect: Connect, account: Account) -> tuple[Peer, Peer]:
+    """Two logged-in users, the name of the second of whom is that of the first and one letter more."""
+    pair = connect(Account(account.name[:20])), connect(Account(account.name[:20] + b"x"))
+    for peer in pair:
+        peer.register()
+        peer.login()
+    return pair
+
+
 @clause("SEND-PRIVATE")
-def test_not_to_a_name_that_is_alike(
-    sending: None, alice: Peer, bob: Peer, connect: Connect, new_account: Account
-) -> None:
+def test_not_to_a_name_that_is_alike(sending: None, alice: Peer, connect: Connect, new_account: Account) -> None:
     """A message does not reach a user whose name is the recipient's and one letter more"""
-    longer = connect(Account(new_account.name[:20] + b"x"))
-    longer.register()
-    longer.login()
-    shorter = connect(Account(new_account.name[:20]))
-    shorter.register()
+    shorter, longer = named_alike(connect, new_account)
+    deliver(alice, shorter, b"for the shorter")
+
+    assert picked(longer.until_fence(), IncomingMessage) == []
+
+
+@clause("SEND-PRIVATE")
+def test_not_to_a_name_that_is_alike_for_the_absent(
+    sending: None, alice: Peer, connect: Connect, new_account: Account
+) -> None:
+    """A message to an absent user does not reach one whose name is the recipient's and one letter more"""
+    shorter, longer = named_alike(connect, new_account)
+    shorter.send(Logout())
+    shorter.until_end()
     alice.send_message(shorter.name, b"for the shorter")
 
     assert picked(longer.until_fence(), IncomingMessage) == []
