@@ -319,8 +319,9 @@ def main() -> None:
     settings = Settings(options.pairs, options.seconds)
     figures: list[Figure] = []
     for name in options.only:
-        figures += SCENARIOS[name](settings)
-        print(table(figures[-1:]) if len(figures) == 1 else table(figures).splitlines()[-1], flush=True)
+        new = SCENARIOS[name](settings)
+        print("\n".join(table(new).splitlines()[1:]), flush=True)
+        figures += new
     print(f"\n{table(figures)}")
     if not options.no_save:
         machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.platform()}
