@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 from tests.reports.test_results import case, results
 
-from cchatspec.reports.results import CaseResult, Results, WireLine
-from cchatspec.reports.terminal import show_results
+from cchatspec.reports.results import CaseResult, Results, Stimulus, WireLine, changed
+from cchatspec.reports.terminal import printed, show_durations, show_results
 
 HOSTILE = "\x1b[31mred\x1b[0m \x00 \u202e [bold]x[/bold] \x07 " + "long " * 100
 
@@ -55,3 +55,69 @@ def test_nothing_decided_is_not_called_good() -> None:
 
 def test_an_unfinished_run_says_so() -> None:
     assert "was not finished" in shown(results(case("pass"), complete=False))
+
+
+def test_what_was_sent_is_shown_with_its_hexdump() -> None:
+    sent = Stimulus(2, "SET_STATUS status=9", 6, "000000010609", ["  00000005  09                       status: 9"])
+
+    lines = [line.rstrip() for line in shown(results(changed(failed("x"), sent=sent))).splitlines()]
+
+    assert lines[lines.index("  sent     #2 SET_STATUS status=9") + 1] == sent.dump[0]
+
+
+def test_the_way_to_the_question_is_folded() -> None:
+    way = [WireLine(float(ms), 1, "sent", "LOGIN_USER", part="login") for ms in range(4)]
+    text = shown(results(changed(failed("x"), wire=way)))
+
+    assert (text.count("logged in"), "LOGIN_USER" in text) == (1, False)
+
+
+def test_of_many_failures_of_a_clause_three_are_shown_in_full() -> None:
+    many = [changed(failed("x"), id=f"REG-OK/{number}") for number in range(5)]
+    text = shown(results(*many))
+
+    assert (text.count("  case "), "and 2 more, which are in the JSON: REG-OK/3, REG-OK/4" in text) == (3, True)
+
+
+def test_known_failures_are_listed_apart() -> None:
+    text = shown(results(changed(failed("x"), known="ticket 7")))
+
+    assert ("REG-OK/x: ticket 7" in text, "FAIL  REG-OK" in text, "(1 known)" in text) == (True, False, True)
+
+
+def test_what_is_wrong_with_the_baseline_is_said() -> None:
+    run = results(case("pass"))
+    text = shown(Results(**{name: getattr(run, name) for name in run.__struct_fields__} | {"baseline": ["it is old"]}))
+
+    assert "The baseline is wrong: it is old." in text
+
+
+def test_the_slowest_cases_come_first() -> None:
+    buffer = StringIO()
+    cases = [changed(case("pass"), id=f"REG-OK/{number}", duration_s=number / 10) for number in range(12)]
+    show_durations(results(*cases), Console(file=buffer, width=80))
+
+    assert [line.split("/")[1] for line in buffer.getvalue().splitlines()[2:]] == [str(n) for n in range(11, 1, -1)]
+
+
+@pytest.mark.parametrize("colours", [None, "standard"])
+def test_no_line_ends_in_white_space(colours: str | None) -> None:
+    buffer = StringIO()
+    console = Console(file=buffer, width=80, color_system=colours, force_terminal=bool(colours))  # type: ignore[arg-type]
+    with printed(console):
+        show_results(results(failed("x"), case("pass")), console)
+
+    assert [line for line in buffer.getvalue().splitlines() if line.endswith((" ", " \x1b[0m"))] == []
+
+
+def test_no_colour_is_printed_if_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    buffer = StringIO()
+    show_results(results(failed("x")), Console(file=buffer, width=80, force_terminal=True))
+
+    assert [code for code in ("\x1b[31m", "[1;31m", "[32m") if code in buffer.getvalue()] == []
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_narrow_terminal_shows_everything_in_its_width(width: int) -> None:
+    assert max(len(line) for line in shown(results(failed("y" * 300), case("pass")), width).splitlines()) <= width

@@ -65,7 +65,8 @@ class _Worker:
         assert self._process.stdin is not None
         self._process.stdin.write(msgspec.json.encode(job) + b"\n")
         self._process.stdin.flush()
-        threading.Thread(target=self._read, args=(news,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(news,), daemon=True)
+        self._reader.start()
 
     def _read(self, news: SimpleQueue[_News]) -> None:
         assert self._process.stdout is not None
@@ -111,9 +112,10 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._errors.close()
+        self._reader.join(_END_LIMIT_S)
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None:
+                stream.close()
 
 
 def run_jobs(jobs: Sequence[Job], listener: Listener) -> bool:

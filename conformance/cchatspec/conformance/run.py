@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -121,7 +121,8 @@ def _run(options: RunOptions, chosen: set[str], recorder: Recorder, tell: Listen
     recorder.turns = len(jobs) * options.repeat
     if len(jobs) > 1:
         run_jobs(jobs, tell)
-    else:
+        return
+    with suppress(KeyboardInterrupt):  # what is known is kept, also when the interrupt comes between two runs
         run_job(jobs[0], tell)
 
 

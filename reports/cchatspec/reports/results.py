@@ -93,8 +93,8 @@ class CaseResult(msgspec.Struct, frozen=True):
     replay: str
     expected: str | None = None
     came: str | None = None
-    sent: Stimulus | None = None
     wire: list[WireLine] = []
+    sent: Stimulus | None = None
     known: str | None = None
     runs: dict[Verdict, int] = {}
 
