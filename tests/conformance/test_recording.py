@@ -23,6 +23,9 @@ def result(verdict: Verdict, case: str = FIRST, blocked_by: str | None = None) -
     return CaseResult(case, "x", [case.partition("/")[0]], "MUST", verdict, "why", blocked_by, 0.0, "cchatspec run")
 
 
+FAMILIES = [result("pass", case) for case in ("REG-OK/x", "LOGIN-PROOF/x", "SEND-ACK/x")]
+
+
 def finished(verdict: Verdict, case: str = FIRST) -> Finished:
     return Finished(result(verdict, case), 0.0, "127.0.0.1", 4000)
 
@@ -107,8 +110,8 @@ def test_a_known_failure_stops_nothing() -> None:
         ([result("inconclusive", blocked_by="LOGIN-PROOF")] * 9 + [result("fail")], {}, "never got past login."),
         ([result("inconclusive", blocked_by="LIST-ALL")] * 9 + [result("fail")], {}, "no list of users can be had."),
         ([result("skip")] * 9 + [result("pass")], {}, "90 % of the cases (9 of 10) do not apply"),
-        ([result("fail")] * 2, {"ERROR 05": 9}, "The target answered nothing but ERROR 05."),
-        ([result("fail")] * 2, {}, "The target answered nothing."),
+        (FAMILIES, {"ERROR 05": 9}, "The target answered nothing but ERROR 05."),
+        (FAMILIES, {}, "The target answered nothing."),
         ([result("inconclusive", blocked_by="RATE-LIMIT")], {}, "Raise it to have them decided."),
     ],
     ids=["login", "foundation", "skipped", "one-answer", "no-answer", "rate"],
@@ -117,8 +120,11 @@ def test_a_run_that_says_less_than_it_seems_is_noted(cases: list[CaseResult], ca
     assert note in " ".join(notes_on(cases, came, 0))
 
 
-def test_a_run_that_says_all_has_no_notes() -> None:
-    assert notes_on([result("pass")] * 9, {"ERROR 05": 1, "MESSAGE_ACK": 2}, 0) == []
+@pytest.mark.parametrize("cases", [FAMILIES, [result("pass")] * 9], ids=["all", "one-family"])
+def test_a_run_that_says_all_has_no_notes(cases: list[CaseResult]) -> None:
+    came = {"ERROR 05": 1, "MESSAGE_ACK": 2} if cases is FAMILIES else {"REGISTER_RESPONSE": 9}
+
+    assert notes_on(cases, came, 0) == []
 
 
 def test_answers_are_counted_by_kind() -> None:

@@ -10,6 +10,9 @@ from cchatspec.reports.results import CaseResult
 
 #: The share of cases from which on a note is due, if they all stopped at the same step or do not apply.
 _MANY = 0.5
+
+#: From how many families of clauses on a right target gives more than one kind of answer.
+_SEVERAL = 3
 _NO_LOGIN = ("REG-OK", "LOGIN-CHALLENGE", "LOGIN-PROOF")
 
 
@@ -46,9 +49,12 @@ def _barrier(clause: str | None) -> str:
 
 def _one_answer(cases: Sequence[CaseResult], answers: Mapping[str, int]) -> Iterator[str]:
     """Where the target said the same to everything, so that even what passed may have passed for nothing."""
-    if len(cases) > 1 and not answers:
+    families = {case.clauses[0].partition("-")[0] for case in cases}
+    if len(families) < _SEVERAL:
+        return
+    if not answers:
         yield "The target answered nothing."
-    elif sum(answers.values()) > 1 and len(answers) == 1:
+    elif len(answers) == 1:
         yield f"The target answered nothing but {next(iter(answers))}."
 
 
