@@ -146,9 +146,9 @@ def check_writable(path: Path) -> None:
 def _show(results: Results, options: RunOptions) -> None:
     console = Console()
     with printed(console):
+        show_results(results, console, str(options.json))
         if options.durations:
             show_durations(results, console)
-        show_results(results, console, str(options.json))
         if options.pcap is not None:
             console.print(f"What went over the wire is in {options.pcap}.", markup=False, highlight=False)
 
