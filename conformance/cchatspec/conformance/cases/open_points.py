@@ -18,7 +18,7 @@ from cchatspec.conformance.harness.expect import (
 )
 from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
-from cchatspec.conformance.harness.steps import bodies, is_closed, picked, poll
+from cchatspec.conformance.harness.steps import bodies, burst, is_closed, picked, poll
 from cchatspec.conformance.marks import open_point
 from cchatspec.spec import (
     AckStatus,
@@ -38,6 +38,9 @@ from cchatspec.spec import (
 )
 
 AN_ERROR = Error(ANYTHING, ANYTHING)
+
+
+LIMITED = error(ErrorCode.RATE_LIMIT_EXCEEDED)
 
 
 def note(observe: Observe, came: object, readings: dict[str, object]) -> None:
@@ -196,30 +199,19 @@ def test_body_limit(sending: None, alice: Peer, bob: Peer, observe: Observe) -> 
 
 
 @open_point("rate-limit")
-def test_rate_limit(connect: Connect, login: Login, observe: Observe) -> None:
+def test_rate_limit(login: Login, observe: Observe) -> None:
     """Whether three hundred requests in one segment meet a limit"""
-    busy = login(who="busy")
-    busy.expects_limit = True
-    busy.send(*[GetMessages()] * 300)
-    came = busy.until_fence()
+    came = burst(login(who="busy"), 300)
 
-    note(
-        observe,
-        any(reply == error(ErrorCode.RATE_LIMIT_EXCEEDED) for reply in came),
-        {"unseen": False, "limited": True},
-    )
+    note(observe, LIMITED in came, {"unseen": False, "limited": True})
 
 
 @open_point("after-rate-limit")
 def test_after_rate_limit(login: Login, observe: Observe) -> None:
     """What follows ERROR 06"""
-    busy = login(who="busy")
-    busy.expects_limit = True
-    busy.send(*[GetMessages()] * 600)
-    came = busy.until_fence()
-    limited = any(reply == error(ErrorCode.RATE_LIMIT_EXCEEDED) for reply in came)
+    came = burst(login(who="busy"), 600)
 
-    note(observe, (limited, is_closed(came)), {"lives": (True, False), "closes": (True, True)})
+    note(observe, (LIMITED in came, is_closed(came)), {"lives": (True, False), "closes": (True, True)})
 
 
 @open_point("connection-limit")

@@ -9,6 +9,7 @@ from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicabl
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.spec import (
     GetMessages,
+    GetPublicKey,
     IncomingMessage,
     ListUsers,
     LoginResponse,
@@ -99,6 +100,16 @@ def send_all(sender: Peer, recipient: bytes, bodies: list[bytes]) -> list[Reply]
     """Send messages in one write and give back their acknowledgements."""
     sender.send(*(SendMessage(recipient, body) for body in bodies))
     return [sender.receive() for _ in bodies]
+
+
+def burst(peer: Peer, count: int) -> list[Reply]:
+    """The replies to so many requests in one write, of which each is answered, or those up to the end of the connection."""
+    peer.expects_limit = True
+    peer.send(*[GetPublicKey(peer.name)] * count)
+    came: list[Reply] = []
+    while len(came) < count and not (came and isinstance(came[-1], Ending)):
+        came.append(peer.receive())
+    return came
 
 
 def second_session(first: Peer, second: Peer) -> Peer:
