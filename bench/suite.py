@@ -3,7 +3,8 @@
     python bench/suite.py [--rounds N]
 
 Both run against the same reference server, in turn, in one process; each round gives one ratio, and the median counts. The
-suite's time is its wall time from collection to results. Cases that are slow by their nature (floods, crowds, restarts) are left out.
+suite's time is its wall time from collection to results. Cases that are slow by their nature (floods, crowds, restarts) are left
+out.
 Aim: a case costs at most twice as much as one turn of the loop.
 """
 
