@@ -24,6 +24,10 @@ from state import Letter, State, User
 #: How long a closed connection may take to read the last words, in seconds.
 _LINGER_S = 2.0
 
+#: How long before a reset a client that floods has to take the word of the limit in, in seconds.
+_HEARD_S = 0.1
+
+#: How long a fault blocks everybody at a time, in seconds, and the unsent bytes from which it does.
 _BLOCK_S = 1.2
 _FULL = 64 << 10
 
@@ -42,7 +46,6 @@ class Remembered:
         self.stack: list[Letter] = []
         self.senders_waiting: list[Connection] = []
         self.has_acked = False
-        self.is_stuck = False
         self.is_dead = False
         self.hears_updates = False
 
@@ -62,6 +65,7 @@ class Connection(asyncio.Protocol, Remembered):
         self.challenge = b""
         self.asked = b""
         self.closing = False
+        self.is_stuck = False
         self.frames = 0
         self.payload = b""
         self._serve, self._left = serve, left
@@ -267,7 +271,8 @@ class Connection(asyncio.Protocol, Remembered):
         if not fault("limit-closes"):
             self.error(wire.SERVER_ERROR if fault("limit-wrong-code") else wire.RATE_LIMITED)
         if reads("after-rate-limit", "closes") or fault("limit-closes"):
-            self.close()
+            self.is_stuck = True
+            self.later(_HEARD_S if CHOSEN.reset else 0, self.close)
 
     # Replies
 

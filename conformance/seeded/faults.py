@@ -39,6 +39,7 @@ _SERVER_OPTIONS: dict[str, tuple[str, ...]] = {
 #: What a fault needs of the run to show.
 _SUITE_OPTIONS: dict[str, tuple[str, ...]] = {
     "not-as-declared": ("--profile", str(_HERE / "declared.toml")),
+    "partial-stands-forever": ("--soak", "--select", "FRAME-PARTIAL"),
 }
 
 #: Faults that the suite does not catch by their own clause, each with the reason.

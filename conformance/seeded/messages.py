@@ -46,9 +46,9 @@ def accept(connection: Connection, name: bytes, body: bytes) -> None:
         acknowledge(connection, letter.number, ack_of_delivered())
         push(connection, user, letter)
     else:
-        acknowledge(connection, letter.number, ack_of_queued())
         if not is_full(user):
             connection.state.keep(user, letter)
+        acknowledge(connection, letter.number, ack_of_queued())
 
 
 def is_for_the_present(connection: Connection, fields: wire.Fields) -> bool:

@@ -108,6 +108,6 @@ def _set_limits(limits: Limits) -> None:
     if reads("rate-limit", "limited"):
         limits.frames_a_minute = limits.frames_at_once = 100
     if reads("connection-limit", "limited"):
-        limits.connections = 400
+        limits.connections = 120
     if reads("user-limit", "limited"):
         limits.users = 1_000

@@ -10,7 +10,8 @@ from cchatspec.conformance.fixtures import Attempt, Connect, Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, near, one_of, refusal, registered
 from cchatspec.conformance.harness.outcomes import NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, deliver, ids, picked, poll, send_all
+from cchatspec.conformance.harness.steps import bodies, deliver, ids, of_type, picked, poll, send_all
+from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, ErrorCode, IncomingMessage, Logout, MessageAck, RegisterUser, SendMessage
 
@@ -177,9 +178,12 @@ def with_capitals(connect: Connect, account: Account) -> Peer:
 
 
 @clause("SEND-SENDER")
-def test_name_of_the_session(sending: None, alice: Peer, bob: Peer) -> None:
+def test_name_of_the_session(target: Target, alice: Peer, bob: Peer) -> None:
     """The sender is the user who is logged in"""
-    assert deliver(alice, bob, b"hello") == IncomingMessage(ANYTHING, alice.name, ANYTHING, ANYTHING)
+    target.require("SEND-ACK")
+    reply = of_type(deliver(alice, bob, b"hello"), IncomingMessage, "SEND-PUSH")
+
+    assert reply == IncomingMessage(ANYTHING, alice.name, ANYTHING, ANYTHING)
 
 
 @clause("SEND-SENDER")
