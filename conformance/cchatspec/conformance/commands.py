@@ -54,7 +54,10 @@ def run_command(target: str | None, launch: str | None, **options: Any) -> None:
     except (TargetError, SelectionError, ProfileError, BaselineError) as problem:
         _refuse(str(problem))
     except OSError as problem:
-        _refuse(f"cannot read or write {problem.filename or 'a file'}: {problem.strerror or problem}")
+        globs = [*options["select"], *options["skip"]]
+        read = {str(options["baseline"]), str(options["profile"]), *(glob.removeprefix("@") for glob in globs)}
+        verb = "read" if str(problem.filename) in read else "write"
+        _refuse(f"cannot {verb} {problem.filename or options['json']}: {problem.strerror or problem}")
     sys.exit(status)
 
 
