@@ -22,10 +22,10 @@ THREE_FAULTS = ("replaced-key", "short-body", "any-status")
 NULL_SERVERS = ["closes", "silent", "echoes", "random", "always-error"]
 
 
-def test_the_reference_server_passes_everything_in_ten_seconds(judge: Judge) -> None:
+def test_the_reference_server_passes_everything(judge: Judge) -> None:
     verdict = judge()
 
-    assert (verdict.status, verdict.ids("fail", "warn", "inconclusive", "skip"), verdict.seconds < 10) == (0, [], True)
+    assert (verdict.status, verdict.ids("fail", "warn", "inconclusive", "skip")) == (0, [])
 
 
 def test_the_suite_has_more_than_eighty_cases(judge: Judge) -> None:
@@ -52,11 +52,11 @@ def test_what_a_server_chose_is_observed(judge: Judge) -> None:
 def test_three_faults_are_named_by_their_three_clauses_and_no_others(judge: Judge) -> None:
     verdict = judge(*launched("plain_server.py", *THREE_FAULTS))
 
-    assert (verdict.status, verdict.clauses("fail"), verdict.clauses("warn"), verdict.clauses("inconclusive")) == (
+    assert (verdict.status, verdict.clauses("fail"), verdict.clauses("warn"), verdict.blockers()) == (
         1,
         {"REG-DUPLICATE", "SEND-BODY", "STATUS-VALUE"},
         set(),
-        set(),
+        {"REG-DUPLICATE"},
     )
 
 
@@ -127,15 +127,10 @@ def test_a_server_that_never_tells_a_status_is_one_failure(judge: Judge) -> None
 
 
 @pytest.mark.parametrize("kind", NULL_SERVERS)
-def test_a_null_server_passes_nothing_within_fifteen_seconds(judge: Judge, kind: str) -> None:
+def test_a_null_server_passes_nothing(judge: Judge, kind: str) -> None:
     verdict = judge(*launched("null_server.py", kind))
 
-    assert (verdict.status, verdict.ids("pass"), verdict.seconds < 15, "Traceback" in verdict.output) == (
-        1,
-        [],
-        True,
-        False,
-    )
+    assert (verdict.status, verdict.ids("pass"), "Traceback" in verdict.output) == (1, [], False)
 
 
 @pytest.mark.parametrize("kind", [*NULL_SERVERS, "always-success"])

@@ -66,9 +66,11 @@ def test_two_on_one_connection(visitor: Peer, new_account: Account) -> None:
 
 
 @clause("REG-DUPLICATE")
-def test_same_key(visitor: Peer) -> None:
+def test_same_key(attempt: Attempt) -> None:
     """The same name with the same key is refused"""
-    assert visitor.register() == TAKEN
+    found = attempt("REG-DUPLICATE")
+
+    assert found.came == found.expected
 
 
 @clause("REG-DUPLICATE")
@@ -243,8 +245,9 @@ def test_after_a_reset(target: Target, visitor: Peer, connect: Connect) -> None:
 
 
 @clause("REG-KEEP")
-def test_after_a_logout(login: Login, connect: Connect) -> None:
+def test_after_a_logout(target: Target, login: Login, connect: Connect) -> None:
     """The name of a user who has logged out is taken"""
+    target.require("REG-DUPLICATE")
     gone = login()
     gone.send(Logout())
     gone.until_end()

@@ -59,8 +59,10 @@ def test_login(target: Target, visitor: Peer, connect: Connect) -> None:
 
 
 @clause("REG-RESTART")
-def test_name_is_taken(survivors: Survivors, connect: Connect) -> None:
+def test_name_is_taken(target: Target, survivors: Survivors, connect: Connect) -> None:
     """A name that was registered before a restart is taken after it"""
+    target.require("REG-DUPLICATE")
+
     assert connect(Account(survivors.sender.name)).register() == register_refused(ErrorCode.USER_ALREADY_EXISTS)
 
 

@@ -167,14 +167,23 @@ def mixed(alice: Peer, carol: Peer, bob: Peer, body_size: int) -> list[list[Repl
     ]
 
 
+#: How the bodies of one sender start. Whether they arrive whole is SEND-BODY's question.
+STARTS = [b"%02d" % number for number in range(24)]
+
+
+def starts(replies: list[Reply]) -> list[object]:
+    """The numbers at the start of bodies."""
+    return [body[:2] if isinstance(body, bytes) else body for body in bodies(replies)]
+
+
 @clause("FRAME-ATOMIC")
 @pytest.mark.parametrize("size", [10, 500, 2000])
 def test_two_senders_and_a_list(sending: None, listing: None, alice: Peer, bob: Peer, carol: Peer, size: int) -> None:
     """Frames of two senders and of lists that are on their way to one user at once do not mix"""
-    came = [bodies(replies) for replies in mixed(alice, carol, bob, size)]
-    sent = [[b"%02d" % number + mark * size for number in range(24)] for mark in (b"a", b"c")]
+    of_alice, of_carol, others = mixed(alice, carol, bob, size)
+    numbered = [[starts(of_alice), starts(of_carol)], others]
 
-    assert came == [*sent, [UserListResponse(ANYTHING)] * 12]
+    assert numbered == [[STARTS, STARTS], [UserListResponse(ANYTHING)] * 12]
 
 
 @clause("FRAME-ATOMIC")

@@ -17,6 +17,7 @@ from cchatspec.conformance.harness.expect import (
     acknowledged,
     challenge_given,
     login_accepted,
+    register_refused,
     registered,
 )
 from cchatspec.conformance.harness.outcomes import Reply
@@ -24,6 +25,7 @@ from cchatspec.conformance.harness.peer import Peer
 from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.spec import (
     AckStatus,
+    ErrorCode,
     GetMessages,
     GetPublicKey,
     IncomingMessage,
@@ -71,6 +73,13 @@ def _register(target: Target, log: WireLog) -> Observed:
         target.settle(peer.account, monotonic() - start)
     peer.close()
     return reply, registered()
+
+
+def _duplicate(target: Target, log: WireLog) -> Observed:
+    peer = _newcomer(target, log, "newcomer")
+    reply = peer.register()
+    peer.close()
+    return reply, register_refused(ErrorCode.USER_ALREADY_EXISTS)
 
 
 def _challenge(target: Target, log: WireLog) -> Observed:
@@ -162,6 +171,7 @@ def _tell(target: Target, log: WireLog) -> Observed:
 #: Every foundation by the clause that it shows to hold.
 FOUNDATIONS = {
     "REG-OK": Step(None, _register, "no user can be registered"),
+    "REG-DUPLICATE": Step("REG-OK", _duplicate, "a name can be registered twice"),
     "LOGIN-CHALLENGE": Step("REG-OK", _challenge, "no challenge can be had"),
     "LOGIN-PROOF": Step("LOGIN-CHALLENGE", _proof, "nobody can log in"),
     "KEY-FOUND": Step(
