@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +24,6 @@ class Verdict:
     status: int
     output: str
     results: dict[str, Any]
-    seconds: float
 
     def ids(self, *verdicts: str) -> list[str]:
         return [case["id"] for case in self.results["cases"] if case["verdict"] in verdicts]
@@ -47,13 +45,12 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
     @cache
     def run(*arguments: str) -> Verdict:
         tmp_path = tmp_path_factory.mktemp("run")
-        begun = time.monotonic()
         done = subprocess.run(
             [*CCHATSPEC, "run", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
         )
         written = tmp_path / "results.json"
         results = json.loads(written.read_text()) if written.exists() else {}
-        return Verdict(done.returncode, done.stdout + done.stderr, results, time.monotonic() - begun)
+        return Verdict(done.returncode, done.stdout + done.stderr, results)
 
     return run
 
