@@ -253,3 +253,13 @@ def test_frames_that_come_byte_by_byte_are_read(scripted: Start) -> None:
             sock.sendall(bytes([byte]))
 
     assert scripted(act).peer().receive() == message
+
+
+def test_a_header_that_announces_more_than_comes_is_unreadable(scripted: Start) -> None:
+    peer = scripted(sends(frame_bytes(0x81, b"\x01", length=6))).peer()
+
+    assert peer.receive() == Unreadable(
+        "FRAME-HEADER",
+        "6 bytes of a frame came, and before the deadline no more of what its header announces",
+        frame_bytes(0x81, b"\x01", length=6),
+    )

@@ -230,15 +230,26 @@ class Peer:
             if _QUICK_ACK is not None:
                 self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         except TimeoutError:
-            pending = f", {len(self._frames.pending)} bytes of an unfinished frame" if self._frames else ""
-            self._log.event(self._number, Ending.DEADLINE.value + pending)
-            return Ending.DEADLINE
+            if not self._frames:
+                self._log.event(self._number, Ending.DEADLINE.value)
+                return Ending.DEADLINE
+            self._unfinished()
+            return None
         except OSError:
             return self._end(Ending.RST)
         if not data:
             return self._end(Ending.FIN)
         self._take(data)
         return None
+
+    def _unfinished(self) -> None:
+        """A frame of which no more comes: its header announces what the target does not send."""
+        rest = self._frames.pending
+        self._log.received(self._number, rest, "an unfinished frame")
+        reason = f"{len(rest)} bytes of a frame came, and before the deadline no more of what its header announces"
+        deviation = Deviation("FRAME-HEADER", reason, rest)
+        self._accept(Unreadable(deviation.clause, deviation.reason, rest), [deviation])
+        self._frames = FrameReader(PAYLOAD_LIMIT)
 
     def _end(self, ending: Ending) -> Ending:
         if self._frames:
