@@ -115,7 +115,8 @@ class Peer:
         except OSError as problem:
             self._log.event(self._number, f"not connected: {problem}")
             raise Blocked("ROBUST-ALIVE", f"the target no longer accepts connections ({problem})") from None
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # the target may have reset it by now, which the first read will tell
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 
     # Sending
@@ -227,8 +228,6 @@ class Peer:
         try:
             self._socket.settimeout(max(until - monotonic(), 0.001))
             data = self._socket.recv(_READ_SIZE)
-            if _QUICK_ACK is not None:
-                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         except TimeoutError:
             if not self._frames:
                 self._log.event(self._number, Ending.DEADLINE.value)
@@ -239,6 +238,9 @@ class Peer:
             return self._end(Ending.RST)
         if not data:
             return self._end(Ending.FIN)
+        if _QUICK_ACK is not None:
+            with contextlib.suppress(OSError):  # what was read counts, also if the connection is gone by now
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         self._take(data)
         return None
 
