@@ -112,6 +112,11 @@ class Peer:
     def _connect(self) -> socket.socket:
         try:
             made = socket.create_connection(self._target.address, timeout=max(self._target.deadline, _CONNECT_S))
+        except ConnectionResetError:
+            # It was accepted, and reset before connecting had returned: an ending like any other.
+            self._log.event(self._number, Ending.RST.value)
+            self.ending = Ending.RST
+            return socket.socket()
         except OSError as problem:
             self._log.event(self._number, f"not connected: {problem}")
             raise Blocked("ROBUST-ALIVE", f"the target no longer accepts connections ({problem})") from None
