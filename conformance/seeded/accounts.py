@@ -36,12 +36,12 @@ def is_allowed(name: bytes) -> bool:
 
 def kept(key: bytes) -> bytes:
     """The key as it is stored."""
-    if fault("key-ends-at-nul"):
-        key = key.partition(b"\0")[0].ljust(32, b"\0")
+    if fault("key-starts-with-nul") and key.startswith(b"\0"):
+        key = bytes(32)
     if fault("key-is-trimmed"):
-        key = key.strip().ljust(32, b"\0")
-    if fault("key-newlines"):
-        key = key.replace(b"\r", b"\n")
+        key = key.lstrip(b" ").ljust(32, b"\0")
+    if fault("key-newlines") and key.startswith(b"\r"):
+        key = b"\n" + key[1:]
     return key
 
 

@@ -39,6 +39,8 @@ _SERVER_OPTIONS: dict[str, tuple[str, ...]] = {
 #: What a fault needs of the run to show.
 _SUITE_OPTIONS: dict[str, tuple[str, ...]] = {
     "not-as-declared": ("--profile", str(_HERE / "declared.toml")),
+    # Every second request of it goes unanswered, and the whole suite would wait for a quarter of an hour.
+    "one-read-one-frame": ("--select", "FRAME-SEGMENT"),
     "partial-stands-forever": ("--soak", "--select", "FRAME-PARTIAL"),
 }
 
