@@ -1,6 +1,6 @@
 """Runs the suite against every seeded fault, and against the server without one, and writes the kill matrix.
 
-    python kill.py [FAULT]… [--workers N] [--own] [--right-only | --faults-only]
+    python kill.py [FAULT]… [--workers N] [--own] [--missing] [--right-only | --faults-only]
 
 A fault is killed if the suite fails or warns at the clause that the fault breaks; what is found at other clauses is a by-product
 and does not count. The server without a fault must get no fail and no warn, whatever it reads the open points as. The matrix is
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from faults import FAULTS, KNOWN_SURVIVORS
-from matrix import MATRIX, PAGE, page, read_matrix
+from matrix import read_matrix, write_matrix
 from options import POINTS
 
 _SERVER = Path(__file__).with_name("server.py")
@@ -201,6 +201,12 @@ def _tell(number: int, total: int, job: Job, is_right: bool, kept: dict[str, Any
     print(f"[{number}/{total}] {word} {job.label}: {more}", file=sys.stderr, flush=True)
 
 
+def _is_settled(matrix: dict[str, Any], job: Job) -> bool:
+    """Whether the matrix has a run already, and it came out as it should."""
+    kept = matrix["faults" if job.fault else "right"].get(job.label)
+    return kept is not None and "problem" not in kept and bool(kept["killed"] if job.fault else not kept["accused"])
+
+
 def main() -> int:
     """Read the command line, run, and write the matrix."""
     parser = argparse.ArgumentParser(description="Run the suite against seeded faults.")
@@ -209,6 +215,7 @@ def main() -> int:
     parser.add_argument("--own", action="store_true", help="run each fault's own clause alone, and write nothing")
     parser.add_argument("--right-only", action="store_true", help="run the server without a fault alone")
     parser.add_argument("--faults-only", action="store_true", help="run the faults alone")
+    parser.add_argument("--missing", action="store_true", help="run what the matrix has not got or has got as wrong")
     given = parser.parse_args()
     if unknown := [name for name in given.faults if name not in FAULTS]:
         parser.error(f"there is no fault '{unknown[0]}'")
@@ -216,15 +223,15 @@ def main() -> int:
     if given.right_only or not (given.faults_only or given.faults or given.own):
         jobs += right_jobs()
     matrix = read_matrix()
+    if given.missing:
+        jobs = [job for job in jobs if not _is_settled(matrix, job)]
 
     def keep(job: Job, kept: dict[str, Any]) -> None:
-        matrix["faults" if job.fault else "right"][job.label] = kept
+        if not given.own:
+            matrix["faults" if job.fault else "right"][job.label] = kept
+            write_matrix(matrix)
 
     wrong, interrupted = run_all(jobs, given.workers, keep)
-    if not given.own:
-        matrix["faults"] = {name: matrix["faults"][name] for name in FAULTS if name in matrix["faults"]}
-        MATRIX.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
-        PAGE.write_text(page(matrix), encoding="utf-8")
     print(
         "\n".join(["", "Not as it should be:", *wrong] if wrong else ["", "All is as it should be."]), file=sys.stderr
     )

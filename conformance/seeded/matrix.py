@@ -33,6 +33,13 @@ def read_matrix() -> dict[str, Any]:
     return {"faults": {}, "right": {}}
 
 
+def write_matrix(matrix: dict[str, Any]) -> None:
+    """Keep the matrix, in the order of the faults, and make the page from it."""
+    matrix["faults"] = {name: matrix["faults"][name] for name in FAULTS if name in matrix["faults"]}
+    MATRIX.write_text(json.dumps(matrix, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(matrix), encoding="utf-8")
+
+
 def page(matrix: dict[str, Any]) -> str:
     """The matrix as a page of Markdown."""
     faults, right = matrix["faults"], matrix["right"]
