@@ -9,7 +9,7 @@ from cchatspec.conformance.harness.outcomes import Reply
 from cchatspec.conformance.harness.peer import Peer
 from cchatspec.conformance.harness.steps import of_type, picked
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import Error, ErrorCode, GetPublicKey
+from cchatspec.spec import Error, ErrorCode, GetPublicKey, PublicKeyResponse, build, frame_bytes
 
 AN_ERROR = Error(ANYTHING, ANYTHING)
 
@@ -76,3 +76,11 @@ def test_one_for_each_mistake(alice: Peer) -> None:
     alice.send_raw(0x03, b"\x09bob")
 
     assert picked(alice.until_fence(), Error)[:2] == one_of([AN_ERROR], [AN_ERROR, closed()])
+
+
+@clause("FRAME-ORDER")
+def test_does_not_overtake(alice: Peer) -> None:
+    """The ERROR for a malformed request does not come before the reply to the request in front of it"""
+    alice.send_bytes(build(GetPublicKey(alice.name)) + frame_bytes(0x03, b"\x09bob"))
+
+    assert alice.receive() == PublicKeyResponse(1, alice.account.public_key)
