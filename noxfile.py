@@ -68,7 +68,7 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def kill(session: nox.Session) -> None:
-    """The suite against every seeded fault; takes some fifteen minutes and writes the kill matrix."""
+    """The suite against every seeded fault; takes some twenty-five minutes and writes the kill matrix."""
     session.install("-e", ".")
     session.run("python", "conformance/seeded/kill.py", *session.posargs)
 

@@ -172,6 +172,20 @@ def judge(job: Job, found: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
     return clause in accused, kept
 
 
+def _undecided(job: Job, problem: str) -> dict[str, Any]:
+    """What the matrix keeps of a run that gave no results."""
+    if job.fault:
+        return {
+            "clause": FAULTS[job.fault].clause,
+            "killed": False,
+            "fail": [],
+            "warn": [],
+            "by": [],
+            "problem": problem,
+        }
+    return {"server": list(job.server), "accused": [], "undecided": [], "problem": problem}
+
+
 def run_all(jobs: list[Job], workers: int, keep: Callable[[Job, dict[str, Any]], None]) -> tuple[list[str], bool]:
     """Run jobs side by side; gives back what did not come out as it should, and whether the user ended it."""
     runs, wrong = Runs(), []
@@ -183,7 +197,7 @@ def run_all(jobs: list[Job], workers: int, keep: Callable[[Job, dict[str, Any]],
                 try:
                     is_right, kept = judge(job, future.result())
                 except RuntimeError as problem:
-                    is_right, kept = False, {"problem": str(problem)}
+                    is_right, kept = False, _undecided(job, str(problem))
                 if not is_right and job.label not in KNOWN_SURVIVORS:
                     wrong.append(job.label)
                 keep(job, kept)
@@ -211,7 +225,7 @@ def main() -> int:
     """Read the command line, run, and write the matrix."""
     parser = argparse.ArgumentParser(description="Run the suite against seeded faults.")
     parser.add_argument("faults", nargs="*", metavar="FAULT", help="these alone (default: all)")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--own", action="store_true", help="run each fault's own clause alone, and write nothing")
     parser.add_argument("--right-only", action="store_true", help="run the server without a fault alone")
     parser.add_argument("--faults-only", action="store_true", help="run the faults alone")
