@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 EXIT_FOUND = 1
 EXIT_USAGE = 2
-EXIT_BROKEN = 3
 EXIT_INTERRUPTED = 130
 
 _SECONDS = click.FloatRange(0, min_open=True)

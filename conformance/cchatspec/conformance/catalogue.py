@@ -82,34 +82,19 @@ def case_of(item: pytest.Function) -> Case:
 
 
 def in_order(items: list[pytest.Function]) -> list[pytest.Function]:
-    """The foundations first, then the cases by family in the order of the document, and the open points last."""
-    order = [*FAMILIES, "OPEN"]
-    return sorted(
-        items,
-        key=lambda item: (
-            _foundation_rank(item),
-            _comes_last(item),
-            _restarts(item),
-            order.index(case_of(item).family),
-        ),
-    )
+    """The foundations in the order in which they stand on one another, then the cases by family in the order of the document.
 
+    After the open points come the cases that restart the target, which ends whatever others have built up there, and last those
+    that hold the profile against what the others have observed.
+    """
+    families, foundations = [*FAMILIES, "OPEN"], list(FOUNDATIONS)
 
-def _restarts(item: pytest.Function) -> bool:
-    """Whether a case restarts the target, which ends whatever others have built up there."""
-    return item.path.stem == "restart"
+    def rank(item: pytest.Function) -> tuple[int, bool, bool, int]:
+        case = case_of(item)
+        first = foundations.index(case.clauses[0]) if case.is_foundation else len(foundations)
+        return first, item.path.stem == "profile", item.path.stem == "restart", families.index(case.family)
 
-
-def _comes_last(item: pytest.Function) -> bool:
-    """Whether a case holds the profile against what the others have observed."""
-    return item.path.stem == "profile"
-
-
-def _foundation_rank(item: pytest.Function) -> int:
-    """The place of a foundation's own case among the foundations, which stand on one another; that of all others is behind."""
-    ranks = list(FOUNDATIONS)
-    case = case_of(item)
-    return ranks.index(case.clauses[0]) if case.is_foundation else len(ranks)
+    return sorted(items, key=rank)
 
 
 def _check_known(item: pytest.Function, ids: tuple[str, ...], known: object) -> None:

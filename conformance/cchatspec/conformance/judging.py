@@ -16,7 +16,7 @@ import pytest
 
 from cchatspec.conformance.catalogue import Case
 from cchatspec.conformance.describe import describe, describe_wire
-from cchatspec.conformance.harness.outcomes import Blocked, NotApplicable, RateLimited, Unreadable
+from cchatspec.conformance.harness.outcomes import Blocked, NotApplicable, RateLimited, unreadable
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
 from cchatspec.conformance.stimulus import HEX_LIMIT, parts_of, stimulus_of
 from cchatspec.reports.results import CaseResult, LevelName, Part, Verdict, WireLine
@@ -85,14 +85,6 @@ def _judge_comparison(attempt: Attempt) -> Judgement:
 def compared(attempt: Attempt) -> str:
     """Both sides of the comparison in words."""
     return f"came: {describe(attempt.came)}; right would be: {describe(attempt.expected)}"
-
-
-def unreadable(came: object) -> Unreadable | None:
-    """The first reply that nobody can read."""
-    for reply in came if isinstance(came, list) else [came]:
-        if isinstance(reply, Unreadable):
-            return reply
-    return None
 
 
 def result(attempt: Attempt, judgement: Judgement, replay: str) -> CaseResult:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from cchatspec.conformance.catalogue import all_cases
 from cchatspec.conformance.harness.expect import registered
+from cchatspec.conformance.harness.foundations import user
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, RateLimited
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.target import Target, open_target
@@ -68,10 +69,7 @@ def largest(fits: Callable[[int], bool], most: int) -> int:
 
 def _user(target: Target, hint: str) -> Peer:
     target.require("KEY-FOUND")
-    peer = Peer(target, target.new_account(hint), WireLog())
-    peer.register()
-    peer.login()
-    return peer
+    return user(target, WireLog(), hint)
 
 
 def _name_length(target: Target) -> int:

@@ -22,9 +22,10 @@ from cchatspec.conformance.catalogue import (
     pytest_arguments,
 )
 from cchatspec.conformance.events import Ended, Event, Finished, Listener, Opened, Started, answers
+from cchatspec.conformance.harness.outcomes import unreadable
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.harness.wirelog import WireLog
-from cchatspec.conformance.judging import Attempt, Judgement, compared, failure, judge, result, unreadable
+from cchatspec.conformance.judging import Attempt, Judgement, compared, failure, judge, result
 from cchatspec.conformance.profile import Profile
 from cchatspec.conformance.recording import Recorder
 from cchatspec.reports.results import CaseResult, Results, changed

@@ -124,7 +124,6 @@ class MeasuredBytes:
 
 ScalarField = UInt | FixedBytes | PrefixedBytes
 Field = ScalarField | Group
-HeaderField = UInt | MeasuredBytes
 
 
 def _field_json(field: Field | MeasuredBytes, kind: str, extra: dict[str, Any]) -> dict[str, Any]:

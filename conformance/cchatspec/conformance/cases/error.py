@@ -35,7 +35,7 @@ class Text(Matcher):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, str)
 
-    def words(self, parts: list[str]) -> str:  # noqa: D102
+    def words(self, parts: list[str]) -> str:  # noqa: D102 (Matcher says it)
         return "a text in UTF-8"
 
 

@@ -13,13 +13,11 @@ from cchatspec.conformance.harness.steps import of_type, poll, strictly
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     Error,
-    ErrorCode,
     GetPublicKey,
     IncomingMessage,
     ListUsers,
     LoginResponse,
     MessageAck,
-    MessageType,
     Presence,
     PublicKeyResponse,
     RegisterResponse,
@@ -28,18 +26,6 @@ from cchatspec.spec import (
     StatusUpdate,
     UserListResponse,
 )
-
-INVALID_FORMAT = ErrorCode.INVALID_MESSAGE_FORMAT
-UNASSIGNED_TYPES = [0x00, 0x09, 0x0A, 0x10, 0x20, 0x40, 0x7F, 0x80, 0x89, 0x8F, 0xC0, 0xFE, 0xFF]
-SERVER_TYPES = [kind for kind in MessageType if kind >= 0x80]
-EMPTY_TYPES = [MessageType.GET_MESSAGES, MessageType.LIST_USERS, MessageType.LOGOUT]
-HUGE_LENGTHS = [2**31 - 1, 2**31, 2**32 - 1, 0x01000000 * 200]
-
-
-def hex_id(number: int) -> str:
-    """A number as a part of a case's id."""
-    return f"0x{number:02x}"
-
 
 # FRAME-HEADER
 

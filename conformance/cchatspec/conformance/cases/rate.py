@@ -43,17 +43,8 @@ def busy(login: Login) -> Peer:
 
 
 @pytest.fixture
-def limited(busy: Peer) -> Peer:
-    """A user who has flooded the target and met its limit."""
-    reply = flood(busy)
-    if reply == PublicKeyResponse(1, busy.account.public_key):
-        raise NotApplicable(f"the target shows no limit within {FLOOD} requests")
-    return busy
-
-
-@pytest.fixture
 def stopped_by(busy: Peer) -> Reply:
-    """What stopped a flood."""
+    """What stopped a flood, on a target that has a limit."""
     reply = flood(busy)
     if reply == PublicKeyResponse(1, busy.account.public_key):
         raise NotApplicable(f"the target shows no limit within {FLOOD} requests")
@@ -73,13 +64,13 @@ def test_error_arrives(stopped_by: Reply) -> None:
 
 
 @clause("RATE-FAIR")
-def test_live_session_of_another(alice: Peer, limited: Peer) -> None:
+def test_live_session_of_another(alice: Peer, stopped_by: Reply) -> None:
     """While one user is over the limit, another who was there is served"""
     assert alice.request(GetPublicKey(alice.name)) == PublicKeyResponse(1, alice.account.public_key)
 
 
 @clause("RATE-FAIR")
-def test_new_session_of_another(limited: Peer, login: Login) -> None:
+def test_new_session_of_another(stopped_by: Reply, login: Login) -> None:
     """While one user is over the limit, another can log in and is served"""
     newcomer = login(who="newcomer")
 

@@ -28,7 +28,7 @@ class Anything(Matcher):
     def __eq__(self, other: object) -> bool:
         return True
 
-    def words(self, parts: list[str]) -> str:  # noqa: D102
+    def words(self, parts: list[str]) -> str:  # noqa: D102 (Matcher says it)
         return "anything"
 
 
@@ -78,7 +78,7 @@ class OneOf(Matcher):
     def __eq__(self, other: object) -> bool:
         return any(other == alternative for alternative in self.parts)
 
-    def words(self, parts: list[str]) -> str:  # noqa: D102
+    def words(self, parts: list[str]) -> str:  # noqa: D102 (Matcher says it)
         return " or ".join(parts)
 
 

@@ -59,7 +59,8 @@ def _newcomer(target: Target, log: WireLog, hint: str) -> Peer:
     return peer
 
 
-def _user(target: Target, log: WireLog, hint: str) -> Peer:
+def user(target: Target, log: WireLog, hint: str) -> Peer:
+    """A connection that registers a fresh account and logs in."""
     peer = _newcomer(target, log, hint)
     peer.login()
     return peer
@@ -97,14 +98,14 @@ def _proof(target: Target, log: WireLog) -> Observed:
 
 
 def _key(target: Target, log: WireLog) -> Observed:
-    peer = _user(target, log, "newcomer")
+    peer = user(target, log, "newcomer")
     reply = peer.request(GetPublicKey(peer.name))
     peer.close()
     return reply, PublicKeyResponse(1, peer.account.public_key)
 
 
 def _ack(target: Target, log: WireLog) -> Observed:
-    sender, recipient = _user(target, log, "sender"), _user(target, log, "recipient")
+    sender, recipient = user(target, log, "sender"), user(target, log, "recipient")
     reply = sender.send_message(recipient.name, b"hello")
     sender.close()
     recipient.close()
@@ -112,7 +113,7 @@ def _ack(target: Target, log: WireLog) -> Observed:
 
 
 def _push(target: Target, log: WireLog) -> Observed:
-    sender, recipient = _user(target, log, "sender"), _user(target, log, "recipient")
+    sender, recipient = user(target, log, "sender"), user(target, log, "recipient")
     sender.send_message(recipient.name, b"hello")
     reply = recipient.receive()
     sender.close()
@@ -121,7 +122,7 @@ def _push(target: Target, log: WireLog) -> Observed:
 
 
 def _queue(target: Target, log: WireLog) -> Observed:
-    sender, absent = _user(target, log, "sender"), _newcomer(target, log, "absent")
+    sender, absent = user(target, log, "sender"), _newcomer(target, log, "absent")
     absent.close()
     reply = sender.send_message(absent.name, b"later")
     sender.close()
@@ -129,7 +130,7 @@ def _queue(target: Target, log: WireLog) -> Observed:
 
 
 def _deliver(target: Target, log: WireLog) -> Observed:
-    sender, absent = _user(target, log, "sender"), _newcomer(target, log, "absent")
+    sender, absent = user(target, log, "sender"), _newcomer(target, log, "absent")
     sender.send_message(absent.name, b"later")
     absent.login()
     absent.send(GetMessages())
@@ -153,14 +154,14 @@ class _ListWith(Matcher):
 
 
 def _list(target: Target, log: WireLog) -> Observed:
-    peer = _user(target, log, "newcomer")
+    peer = user(target, log, "newcomer")
     reply = peer.request(ListUsers())
     peer.close()
     return reply, _ListWith(peer.name)
 
 
 def _tell(target: Target, log: WireLog) -> Observed:
-    watched, watcher = _user(target, log, "watched"), _user(target, log, "watcher")
+    watched, watcher = user(target, log, "watched"), user(target, log, "watcher")
     watched.send(SetStatus(Presence.AWAY))
     reply = watcher.await_update(watched.name, Presence.AWAY)
     watched.close()

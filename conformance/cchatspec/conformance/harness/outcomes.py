@@ -33,6 +33,12 @@ class Unreadable:
 Reply = Message | Unreadable | Ending
 
 
+def unreadable(came: object) -> Unreadable | None:
+    """The first of what came, one reply or a list of them, that nobody can read."""
+    replies = came if isinstance(came, list) else [came]
+    return next((reply for reply in replies if isinstance(reply, Unreadable)), None)
+
+
 class Blocked(Exception):
     """The case cannot get as far as its question: `clause` is what stopped it."""
 

@@ -24,6 +24,7 @@ from cchatspec.spec import (
     parse,
 )
 
+_ERROR_CODES = frozenset(ErrorCode)
 _SERVER_TYPES = {kind for kind in MESSAGES if kind >= 0x80}
 COUNT_SIZE = 2
 
@@ -101,12 +102,12 @@ def _value_deviations(message: Message, data: bytes) -> list[Deviation]:
     """What the layout allows and a clause about values does not."""
     found = []
     match message:
-        case RegisterResponse(success=0, error_code=code) if code not in set(ErrorCode):
+        case RegisterResponse(success=0, error_code=code) if code not in _ERROR_CODES:
             found.append(
                 Deviation("ERROR-CODE", f"REGISTER_RESPONSE has the error code {code}, which is not defined", data)
             )
         case Error(error_code=code, error_message=text):
-            if code not in set(ErrorCode):
+            if code not in _ERROR_CODES:
                 found.append(Deviation("ERROR-CODE", f"ERROR has the code {code}, which is not defined", data))
             if not _is_utf8(text):
                 found.append(Deviation("ERROR-TEXT", f"the error message {text[:40]!r} is not UTF-8", data))

@@ -14,7 +14,7 @@ from itertools import count
 
 from cchatspec.conformance.harness.foundations import FOUNDATIONS
 from cchatspec.conformance.harness.launch import REFERENCE_COMMAND, Launcher
-from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, TargetError, Unreadable
+from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, TargetError, unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.reading import Deviation
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
@@ -112,9 +112,8 @@ class Target:
         found = self.foundation(clause)
         if found.holds:
             return
-        for reply in found.came if isinstance(found.came, list) else [found.came]:
-            if isinstance(reply, Unreadable):
-                raise Blocked(reply.clause, f"the target's frames cannot be read: {reply.reason}")
+        if (reply := unreadable(found.came)) is not None:
+            raise Blocked(reply.clause, f"the target's frames cannot be read: {reply.reason}")
         raise Blocked(clause, FOUNDATIONS[clause].lack)
 
     @property
