@@ -22,10 +22,10 @@ from cchatspec.reports.results import (
     judge_clauses,
     read_results,
     schema_path,
-    schema_text,
     summarise,
     write_results,
 )
+from cchatspec.reports.schema import schema_text
 
 #: The example of the contract that other programs rely on.
 CONTRACT: dict[str, Any] = {

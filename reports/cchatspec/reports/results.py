@@ -6,7 +6,6 @@ the only source of every other form of report.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -222,7 +221,7 @@ def exit_status(results: Results, *, strict: bool = False) -> int:
     return 1 if strict and (warned or undecided) else 0
 
 
-def write_results(results: Results, path: Path) -> None:
+def write_results(results: msgspec.Struct, path: Path) -> None:
     """Write the JSON, whole or not at all; what is no regular file, such as a pipe or `/dev/null`, is written to as it is.
 
     Raises:
@@ -253,13 +252,6 @@ def read_results(path: Path) -> Results:
         raise ResultsError(f"{path} is no {SCHEMA} file: {problem}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise ResultsError(f"{path} is no JSON, or is cut off: {problem}") from None
-
-
-def schema_text() -> str:
-    """The JSON Schema of a results file."""
-    schema: dict[str, Any] = msgspec.json.schema(Results)
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **schema}
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def schema_path() -> Path:
