@@ -1,6 +1,6 @@
 """The results of a fuzzing campaign: `results.json` with `"kind": "fuzz"`.
 
-They stand in the same file format as a conformance run (`cchatspec.reports.results`), and use its words for tool, target and wire.
+They stand in the same format as a conformance run (`cchatspec.reports.results`), and use its words for tool, target and wire.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The JSON Schema of results files, of conformance runs and of fuzzing campaigns; `python -m cchatspec.reports.schema` writes it."""
+"""The JSON Schema of results files, of runs and of campaigns; `python -m cchatspec.reports.schema` writes it."""
 
 from __future__ import annotations
 
