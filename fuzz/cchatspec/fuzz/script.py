@@ -119,14 +119,17 @@ class Send(msgspec.Struct, frozen=True, tag="send", tag_field="do", omit_default
     waits: bool = True
 
 
-class Fence(msgspec.Struct, frozen=True, tag="fence", tag_field="do"):
+class Fence(msgspec.Struct, frozen=True, tag="fence", tag_field="do", omit_defaults=True):
     """Send a request whose reply is certain and told apart from all others, and read until it comes.
 
     On a session that is logged in it asks for the user's own key, else it registers a name that is taken. Where the stream is out
-    of step (half a frame is open), the runner leaves it out.
+    of step (half a frame is open), the runner leaves it out. One that does not wait is read with what follows: steps that do not
+    wait leave in one write with the next that does, and what comes between the replies to two fences belongs to what was sent
+    between them.
     """
 
     connection: int
+    waits: bool = True
 
 
 class HalfClose(msgspec.Struct, frozen=True, tag="half-close", tag_field="do"):
