@@ -12,7 +12,8 @@ stood in the last run. The label of a field is its name in the layout; its lengt
 such as `username_length`. The header has the labels `length` and `type`, and `payload` stands for the whole payload.
 
 Values are worked out first, with all lengths right; the edits are then applied in their order. `length` is made right for the
-edited payload, unless an edit changes `length` itself, which is applied last.
+edited payload, unless an edit changes `length` itself, which is applied last. A value that is not given is 0, zero bytes or an
+empty string, and an edit whose field is not there does nothing. The entries of a group are counted from 0: `users.0.username`.
 """
 
 from __future__ import annotations
