@@ -1,0 +1,160 @@
+"""What a case and a finding have to say, as plain text: the part of a report that is the same in every form.
+
+Names, bodies and errors come from a target that may be hostile. Every line that leaves this module is printable: control
+characters, marks of writing direction and halves of surrogate pairs are shown as escapes, so that they can neither move a
+cursor nor break a document. It knows nothing of any form of report, which escape further what is special in them.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from cchatspec.reports.campaign import Campaign, Finding
+from cchatspec.reports.results import CaseResult, ClauseResult, Stimulus, WireLine
+from cchatspec.spec import CLAUSES
+
+ARROWS = {"sent": "->", "received": "<-", "event": "--"}
+_LABEL = 9
+
+
+def plain(text: str) -> str:
+    """The text in one line, with control and formatting characters made visible."""
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
+def plain_lines(text: str) -> str:
+    """The same, with the ends of lines kept."""
+    return "\n".join(plain(line) for line in text.replace("\r\n", "\n").split("\n"))
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, or what fits into so many characters and a sign that there is more."""
+    return text if len(text) <= limit else f"{text[: limit - 2]} …"
+
+
+def words_of(clause: str, judged: ClauseResult | None) -> tuple[str, str]:
+    """A clause's sentence and why it matters, as they were when it was judged."""
+    known = CLAUSES.get(clause)
+    text = judged.text if judged and judged.text else known.text if known else ""
+    why = judged.why if judged and judged.why else known.why if known else ""
+    return text, why
+
+
+def wire_line(line: WireLine) -> str:
+    """One line of a wire log."""
+    mark = " (fence)" if line.part == "fence" else ""
+    return f"{line.ms:8.1f} ms  #{line.connection} {ARROWS[line.direction]} {plain(line.text)}{mark}"
+
+
+def wire_text(wire: Iterable[WireLine]) -> str:
+    """A whole wire log."""
+    return "\n".join(map(wire_line, wire))
+
+
+def dump_text(sent: Stimulus) -> str:
+    """The hexdump of what was sent, with the fields' offsets, names and values."""
+    return "\n".join(map(plain, sent.dump))
+
+
+def case_text(case: CaseResult, clause: ClauseResult | None) -> str:
+    """All that is known of a case, uncut."""
+    return "\n".join(_case_lines(case, clause))
+
+
+def _case_lines(case: CaseResult, clause: ClauseResult | None) -> Iterator[str]:
+    name = case.clauses[0] if case.clauses else case.id
+    text, why = words_of(name, clause)
+    yield from _labelled("clause", f"{name} ({case.level}): {text}" if text else f"{name} ({case.level})")
+    if why:
+        yield from _labelled("matters", why)
+    yield from _labelled("case", f"{case.title} ({case.id})")
+    if case.known is not None:
+        yield from _labelled("known", case.known)
+    if case.flaky:
+        yield from _labelled("flaky", ", ".join(f"{verdict} in {count}" for verdict, count in case.runs.items()))
+    if case.blocked_by:
+        yield from _labelled("blocked", f"by {case.blocked_by}")
+    if case.reason and case.came is None:
+        yield from _labelled("reason", case.reason)
+    yield from _sent_lines(case.sent)
+    if case.expected is not None:
+        yield from _labelled("right", case.expected)
+    if case.came is not None:
+        yield from _labelled("came", case.came)
+    yield from _wire_lines(case.wire)
+    yield from _labelled("again", case.replay)
+
+
+def finding_text(finding: Finding, campaign: Campaign) -> str:
+    """All that is known of a finding, uncut."""
+    return "\n".join(_finding_lines(finding, campaign))
+
+
+def _finding_lines(finding: Finding, campaign: Campaign) -> Iterator[str]:
+    yield from _labelled("finding", f"{finding.kind}: {finding.title}")
+    if finding.clause:
+        text, why = words_of(finding.clause, None)
+        yield from _labelled("clause", f"{finding.clause}: {text}" if text else finding.clause)
+        if why:
+            yield from _labelled("matters", why)
+    if finding.happens:
+        yield from _labelled("happens", finding.happens)
+    yield from _labelled("where", where(finding))
+    yield from _labelled("shown", shown(finding))
+    yield from _labelled("bytes", f"{finding.minimised_bytes:,} in the minimised script")
+    yield from _sent_lines(finding.sent)
+    yield from _wire_lines(finding.wire)
+    if finding.output:
+        yield from _labelled("printed", "")
+        yield from (f"  {line}" for line in plain_lines(finding.output).splitlines())
+    yield from _labelled("script", finding.reproducer)
+    yield from _labelled("again", replay_command(finding, campaign))
+
+
+def where(finding: Finding) -> str:
+    """By what the finding is told apart from others."""
+    parts = [
+        f"in state {finding.state}" if finding.state else "",
+        f"after {finding.request}" if finding.request else "",
+        f"with field {finding.field} changed" if finding.field else "",
+        f"came {finding.outcome}" if finding.outcome else "",
+    ]
+    return ", ".join(part for part in parts if part) or "anywhere"
+
+
+def shown(finding: Finding) -> str:
+    """How surely it shows again."""
+    met = f"met {finding.times:,} time{'s' * (finding.times != 1)}, first after {finding.found_s:.1f} s"
+    return f"in {finding.shown} of {finding.replays} replays; {met}"
+
+
+def target_words(campaign: Campaign) -> str:
+    """The words of a command line that name the target."""
+    target = campaign.target
+    return f"--launch {shlex.quote(target.launch)}" if target.launch else target.address
+
+
+def replay_command(finding: Finding, campaign: Campaign) -> str:
+    """The command that shows the finding again, called from the folder in which the results lie."""
+    return f"cchatspec replay {shlex.quote(finding.reproducer)} {target_words(campaign)}"
+
+
+def _sent_lines(sent: Stimulus | None) -> Iterator[str]:
+    if sent is not None:
+        yield from _labelled("sent", f"#{sent.connection} {sent.text}")
+        yield from map(plain, sent.dump)
+
+
+def _wire_lines(wire: list[WireLine]) -> Iterator[str]:
+    if wire:
+        yield from _labelled("wire", "")
+        yield from map(wire_line, wire)
+
+
+def _labelled(label: str, text: str) -> Iterator[str]:
+    yield f"{label:<{_LABEL}}{plain(text)}".rstrip()
