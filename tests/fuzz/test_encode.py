@@ -22,7 +22,7 @@ from cchatspec.spec import (
 )
 
 ALL_LABELS = ("length", "type", "payload", "username_length", "username", "public_key", "signature", "users.0.username")
-KINDS = ("set", "add", "flip", "cut", "grow", "replace", "repeat", "swap", "drop")
+KINDS = ("set", "add", "flip", "cut", "grow", "replace", "repeat", "swap", "drop", "malleate")
 
 
 class Fixed:
@@ -164,6 +164,12 @@ def test_spans_have_the_labels_of_the_layout() -> None:
 )
 def test_an_edit_does_what_it_says(edit: Edit, frame: str) -> None:
     assert edited(edit).hex() == frame.replace(" ", "")
+
+
+def test_a_malleated_signature_is_larger_by_the_order_of_the_group() -> None:
+    signature = encoded(Frame(2, {}, (Edit("signature", "malleate"),))).data[-64:]
+
+    assert signature == bytes(32) + (2**252 + 27742317777372353535851937790883648493).to_bytes(32, "little")
 
 
 def test_edits_come_in_their_order_and_those_to_the_length_last() -> None:

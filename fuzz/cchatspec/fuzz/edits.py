@@ -21,6 +21,9 @@ LARGEST_FIELD: Final = 2**20
 
 LENGTH_SIZE: Final = 4
 
+#: The order of Ed25519's group: a signature whose second half is larger by this signs the same to a careless verifier.
+GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
+
 
 def apply(edits: tuple[Edit, ...], labels: list[str], parts: list[bytes]) -> None:
     """Apply edits in place, those to `length` last, and make the length right if there are none.
@@ -70,7 +73,7 @@ def _edit_payload(labels: list[str], parts: list[bytes], edit: Edit) -> None:
             parts[start:] = parts[start:] * edit.number
         case "flip":
             _flip_payload(parts, start, edit)
-        case "set" | "add" | "replace":
+        case "set" | "add" | "replace" | "malleate":
             whole = _CHANGES[edit.kind](b"".join(parts[start:]), edit)
             labels[start:], parts[start:] = [PAYLOAD], [whole]
         case "swap":
@@ -132,6 +135,12 @@ def _repeat(part: bytes, edit: Edit) -> bytes:
     return part * edit.number
 
 
+def _malleate(part: bytes, edit: Edit) -> bytes:
+    start = max(len(part) - 32, 0)
+    more = int.from_bytes(part[start:], "little") + GROUP_ORDER
+    return part[:start] + _number(more, len(part) - start)[::-1]
+
+
 def _sized(size: int, edit: Edit) -> None:
     if not 0 <= size * edit.number <= LARGEST_FIELD or edit.number > LARGEST_FIELD:
         raise ScriptError(f"{edit.field}: expected at most {LARGEST_FIELD} bytes, not {size} bytes {edit.number} times")
@@ -145,6 +154,7 @@ _CHANGES: Final[dict[str, Callable[[bytes, Edit], bytes]]] = {
     "grow": _grow,
     "replace": _replace,
     "repeat": _repeat,
+    "malleate": _malleate,
 }
 
 

@@ -70,7 +70,7 @@ class Bytes(msgspec.Struct, frozen=True, tag="bytes", tag_field="is"):
 
 Value = int | Name | Key | Proof | Body | Bytes
 
-EditKind = Literal["set", "add", "flip", "cut", "grow", "replace", "repeat", "swap", "drop"]
+EditKind = Literal["set", "add", "flip", "cut", "grow", "replace", "repeat", "swap", "drop", "malleate"]
 
 
 class Edit(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,7 +80,8 @@ class Edit(msgspec.Struct, frozen=True, omit_defaults=True):
         field: the label of the field.
         kind: `set` an integer to `number`; `add` `number` to it, modulo its range; `flip` the bits of `number` in the byte
             at `at`; `cut` so that `number` bytes are left; `grow` by the bytes of `hex` at the end; `replace` by the bytes of
-            `hex`; `repeat` it `number` times in all; `swap` it with the field that follows; `drop` it.
+            `hex`; `repeat` it `number` times in all; `swap` it with the field that follows; `drop` it; `malleate` a signature:
+            add the order of Ed25519's group to its last 32 bytes, a little-endian number, modulo its range.
     """
 
     field: str
