@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cchatspec.conformance.describe import describe, describe_wire
+from cchatspec.conformance.harness.describe import describe, describe_wire
 from cchatspec.conformance.harness.expect import (
     A_MESSAGE,
     ANYTHING,

@@ -8,11 +8,9 @@ import pytest
 from tests.conformance.conftest import Judge, launched
 from tests.conformance.pcap_reader import Packet, packets, streams
 
-from cchatspec.conformance.events import Finished
 from cchatspec.conformance.harness.outcomes import Ending
+from cchatspec.conformance.harness.pcap import PcapWriter
 from cchatspec.conformance.harness.wirelog import Direction, WireEntry
-from cchatspec.conformance.pcap import PcapWriter
-from cchatspec.reports.results import CaseResult
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
@@ -26,9 +24,8 @@ def data(direction: Direction, content: bytes, ms: float = 0.0, number: int = 1)
 
 
 def captured(tmp_path: Path, *entries: WireEntry, host: str = "127.0.0.1", case: str = "REG-OK/x") -> list[Packet]:
-    result = CaseResult(case, "x", ["REG-OK"], "MUST", "pass", None, None, 0.0, "")
     with PcapWriter(tmp_path / "x.pcapng") as writer:
-        writer.add(Finished(result, 1000.5, host, 4000, {}, entries))
+        writer.add(case, 1000.5, (host, 4000), entries)
     return packets((tmp_path / "x.pcapng").read_bytes())
 
 

@@ -15,7 +15,7 @@ from time import monotonic, time
 import pytest
 
 from cchatspec.conformance.catalogue import Case
-from cchatspec.conformance.describe import describe, describe_wire
+from cchatspec.conformance.harness.describe import describe, describe_wire
 from cchatspec.conformance.harness.outcomes import Blocked, NotApplicable, RateLimited, unreadable
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
 from cchatspec.conformance.stimulus import HEX_LIMIT, parts_of, stimulus_of
@@ -91,7 +91,7 @@ def result(attempt: Attempt, judgement: Judgement, replay: str) -> CaseResult:
     """What is kept of a case; the log is kept for what did not pass."""
     case = attempt.case
     entries = attempt.log.entries if judgement.verdict in ("fail", "warn", "inconclusive") else []
-    parts = parts_of(entries, attempt.came)
+    parts = parts_of(entries)
     both = attempt.compared and judgement.verdict in ("fail", "warn")
     return CaseResult(
         id=case.id,

@@ -15,8 +15,8 @@ from time import monotonic
 
 from cchatspec.conformance.catalogue import all_cases
 from cchatspec.conformance.events import Ended, Event, Finished, Opened
+from cchatspec.conformance.harness.pcap import PcapWriter
 from cchatspec.conformance.notes import notes_on
-from cchatspec.conformance.pcap import PcapWriter
 from cchatspec.conformance.profile import Profile
 from cchatspec.reports.baseline import Baseline, compare
 from cchatspec.reports.results import (
@@ -89,7 +89,7 @@ class Recorder:
         self._runs.setdefault(result.id, []).append(result)
         self._answers.update(event.answers)
         if self.pcap is not None:
-            self.pcap.add(event)
+            self.pcap.add(event.result.id, event.began, (event.host, event.port), event.entries)
         if result.verdict in self.fail_fast and self.baseline.reason_for(result, date.today()) is None:
             self.stopped = True
 

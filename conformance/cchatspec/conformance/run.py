@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from cchatspec.conformance.catalogue import all_cases, select
 from cchatspec.conformance.crew import run_jobs, shares
 from cchatspec.conformance.events import Event, Finished, Listener, Started
-from cchatspec.conformance.pcap import PcapWriter
+from cchatspec.conformance.harness.pcap import PcapWriter
 from cchatspec.conformance.profile import Profile, read_profile
 from cchatspec.conformance.recording import Recorder
 from cchatspec.conformance.worker import Job, run_job

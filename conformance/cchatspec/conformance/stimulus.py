@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cchatspec.conformance.describe import describe_wire
+from cchatspec.conformance.harness.describe import describe_wire
 from cchatspec.conformance.harness.wirelog import WireEntry
 from cchatspec.reports.results import Part, Stimulus
 from cchatspec.spec import HEADER_SIZE, MessageType

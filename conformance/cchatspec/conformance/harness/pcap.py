@@ -1,16 +1,16 @@
 """What went over the wire as a pcapng file that Wireshark and tshark show as TCP conversations.
 
-The harness sees what it wrote and read, not the packets, so their headers are made up: each connection of a case becomes one TCP
+The harness sees what it wrote and read, not the packets, so their headers are made up: each connection of a log becomes one TCP
 connection with a client port of its own, a handshake, an acknowledgement for every segment, and an end. Payload, order, times,
-the target's address and how connections ended are real. The block types are those of draft-ietf-opsawg-pcapng; each case is
-flushed, so that the file is whole up to the last case if the suite is killed.
+the target's address and how connections ended are real. The block types are those of draft-ietf-opsawg-pcapng; each log is
+flushed, so that the file is whole up to the last one if the suite is killed.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -18,7 +18,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Self
 
-from cchatspec.conformance.events import Finished
 from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.conformance.harness.wirelog import WireEntry
 
@@ -100,7 +99,7 @@ class _Connection:
 
 
 class PcapWriter:
-    """A pcapng file to which cases are added.
+    """A pcapng file to which wire logs are added.
 
     Raises:
         OSError: the file cannot be written.
@@ -120,25 +119,31 @@ class PcapWriter:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, case: Finished) -> None:
-        """Write all connections of a case; its id is the comment of its first packet."""
-        comment = case.result.id
-        for ms, packet in self._packets(case):
-            self._file.write(_packet_block(case.began + ms / 1000, packet, comment))
+    def add(self, comment: str, began: float, address: tuple[str, int], entries: Sequence[WireEntry]) -> None:
+        """Write all connections of a log.
+
+        Args:
+            comment: the comment of the first packet.
+            began: when the log began, in seconds since 1970.
+            address: host and port of the target.
+            entries: the log.
+        """
+        for ms, packet in self._packets(address, entries):
+            self._file.write(_packet_block(began + ms / 1000, packet, comment))
             comment = ""
         self._file.flush()
 
-    def _packets(self, case: Finished) -> Iterator[tuple[float, bytes]]:
-        refused = {entry.connection for entry in case.entries if entry.text.startswith("not connected")}
+    def _packets(self, address: tuple[str, int], entries: Sequence[WireEntry]) -> Iterator[tuple[float, bytes]]:
+        refused = {entry.connection for entry in entries if entry.text.startswith("not connected")}
         made: dict[int, _Connection] = {}
-        for entry in case.entries:
+        for entry in entries:
             if entry.connection not in made:
-                made[entry.connection] = connection = self._connection(case.host, case.port)
+                made[entry.connection] = connection = self._connection(*address)
                 yield from _at(entry, connection.begin(entry.connection not in refused))
             yield from _at(entry, _of_entry(made[entry.connection], entry))
         for connection in made.values():
             for by_target in (False, True):
-                yield from _at(case.entries[-1], connection.end(_FIN | _ACK, by_target))
+                yield from _at(entries[-1], connection.end(_FIN | _ACK, by_target))
 
     def _connection(self, host: str, port: int) -> _Connection:
         number = self._connections
