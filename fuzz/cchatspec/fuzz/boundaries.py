@@ -1,0 +1,143 @@
+"""Where implementations go wrong: the sizes at which a buffer or a number ends, and the bytes that mean something to somebody.
+
+Sizes of bodies are drawn by weight. One in three has 300 bytes or more, and one in sixty is so long that it costs time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cchatspec.fuzz.dice import Dice, Table
+from cchatspec.fuzz.script import Edit
+
+_SMALL = (16, 20, 1, 2, 0, 15, 17, 31, 32, 33, 63, 64, 65, 100)
+_MIDDLE = (127, 128, 129, 254, 255, 256, 257, 258, 200)
+_LARGE = (300, 400, 511, 512, 513, 1000, 1023, 1024, 1025, 1400, 2047, 2048, 2049)
+_PAGES = (4000, 4085, 4091, 4095, 4096, 4097, 4101, 8191, 8192, 8193)
+_LONG = (16383, 16384, 32767, 32768, 32769, 65000, 65270, 65530, 65533, 65534, 65535)
+
+SIZES: Final = Table((45, _SMALL), (18, _MIDDLE), (31, _LARGE), (5, _PAGES), (2, _LONG))
+
+#: How often something is done again where once is enough: the limits of small tables and of counters of one byte.
+TIMES: Final = Table(
+    (40, (2, 3)), (25, (5, 8, 9, 10)), (15, (16, 17, 20)), (8, (32, 33, 64, 65)), (3, (128, 256, 257, 260))
+)
+
+#: Bytes for names and other text, from plain to strange: paths, quotes, formats, control bytes, UTF-8 at its edges.
+TEXTS: Final = (
+    b"a",
+    b"A",
+    b" ",
+    b".",
+    b"..",
+    b"-",
+    b"@",
+    b"*",
+    b"%",
+    b"/",
+    b"\\",
+    b"'",
+    b'"',
+    b"\x00",
+    b"\x7f",
+    b"\x80",
+    b"\xff",
+    b"\n",
+    b"\r\n",
+    b"\t",
+    b"\x1b[2J",
+    b"../../etc/passwd",
+    b"C:\\",
+    b"%s%s%s%s",
+    b"%n%n%n%n",
+    b"%2500d",
+    b"{0}{1}",
+    b"{}",
+    b"${HOME}",
+    b"$(id)",
+    b"`id`",
+    b"; reboot #",
+    b"' OR '1'='1",
+    b"');DROP TABLE users;--",
+    b"*)(uid=*",
+    b"<script>",
+    b"null",
+    b"None",
+    b"0",
+    b"-1",
+    b"NaN",
+    b"admin",
+    b"root",
+    b"__proto__",
+    "ä".encode(),
+    "a\u0308".encode(),
+    "\u202e".encode(),
+    "\ufeff".encode(),
+    "\uffff".encode(),
+    "\U0001f600".encode(),
+    "\U0010ffff".encode(),
+    b"\xc3",
+    b"\xc0\x80",
+    b"\xc1\xbf",
+    b"\xe0\x80\xaf",
+    b"\xed\xa0\x80",
+    b"\xf0\x82\x82\xac",
+    b"\xf4\x90\x80\x80",
+    b"\xf8\x88\x80\x80\x80",
+    b"\xfe\xff",
+    b"\x00\x00\x00\x00",
+    b"\x00\x00\x00\x05\x05",
+    bytes(range(32)),
+    bytes(range(0x80, 0x100)),
+)
+
+#: What makes of a name one that is taken for it by whoever stops too early, folds, trims or compares too little.
+SUFFIXES: Final = (
+    b"a",
+    b" ",
+    b"\x00",
+    b"\x00a",
+    b".",
+    b"\n",
+    b"\x7f",
+    b"\xff",
+    b"%s",
+    b"%n",
+    b"/",
+    b"'",
+    b"\xc3",
+    b"\xcc\x88",
+)
+
+#: How long names are made, in bytes; 255 is what the length field holds.
+NAME_SIZES: Final = (1, 2, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 191, 254, 255)
+
+
+def body_size(dice: Dice) -> int:
+    """The size of a body, in bytes."""
+    return dice.one(dice.pick(SIZES))
+
+
+def integers(size: int) -> tuple[int, ...]:
+    """The numbers at the edges of an unsigned or signed integer of `size` bytes."""
+    top = 256**size
+    edges = {0, 1, 2, 127, 128, 255, 256, top // 2 - 1, top // 2, top // 2 + 1, top - 2, top - 1}
+    return tuple(sorted(number for number in edges if number < top))
+
+
+def name_edits(prefix: str, label: str, size: int) -> tuple[tuple[Edit, ...], ...]:
+    """Edits that make another name of one of `size` bytes, each with its length made right where one byte can hold it.
+
+    Most of them leave a name that is easily taken for the one that it was.
+    """
+    found: list[tuple[Edit, ...]] = [(Edit(label, "flip", 0x20, at=at),) for at in (0, 1, size - 1)]
+    found += [(Edit(label, "flip", 0x80, at=at),) for at in (0, size - 1)]
+    found += [(Edit(label, "grow", hex=suffix.hex()), Edit(prefix, "add", len(suffix))) for suffix in SUFFIXES]
+    found += [(Edit(label, "cut", left), Edit(prefix, "set", left)) for left in (size - 1, size // 2, 1, 0)]
+    found += [(Edit(label, "replace", hex=text.hex()), Edit(prefix, "set", len(text))) for text in TEXTS]
+    for longer in NAME_SIZES:
+        if longer > size:
+            found.append((Edit(label, "grow", hex=b"a".hex() * (longer - size)), Edit(prefix, "set", longer)))
+    found += [(Edit(label, "repeat", times), Edit(prefix, "set", size * times)) for times in (2, 255 // size)]
+    found.append((Edit(label, "repeat", 1000),))
+    return tuple(found)
