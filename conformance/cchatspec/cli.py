@@ -1,7 +1,8 @@
 """The `cchatspec` command: one function for each subcommand, which parses its options and hands over.
 
 This module alone may import from every part of the project, and does so inside the functions, so that a subcommand loads no
-more than it needs. `run` and `list` stand in `cchatspec.conformance.commands`, which keeps this rule too.
+more than it needs. `run` and `list` stand in `cchatspec.conformance.commands` and `report` in `cchatspec.reports.commands`, which
+keep this rule too.
 Exit statuses: 0 all is well, 1 something was found, 2 wrong usage or an unreachable target, 3 the program
 itself broke.
 """
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 import click
 
 from cchatspec.conformance.commands import list_command, run_command
+from cchatspec.reports.commands import report_command
 
 if TYPE_CHECKING:
     from cchatspec.reference.client.entry import Settings
@@ -358,6 +360,7 @@ def probe_command(target: str | None, launch: str | None, output: str | None) ->
 
 cli.add_command(run_command)
 cli.add_command(list_command)
+cli.add_command(report_command)
 
 
 def main() -> None:

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 import click
 
+from cchatspec.reports.options import report_options
+
 _EXIT_USAGE = 2
 _FILE = click.Path(path_type=Path)
 
@@ -31,6 +33,7 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--json", metavar="FILE", type=_FILE, default="results.json", show_default=True, help="Where the results go."
 )
+@report_options
 @click.option("--pcap", metavar="FILE", type=_FILE, help="Write what goes over the wire, for Wireshark.")
 @click.option("--durations", is_flag=True, help="Show the ten slowest cases.")
 def run_command(target: str | None, launch: str | None, **options: Any) -> None:

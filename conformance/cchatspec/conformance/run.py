@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from cchatspec.conformance.profile import Profile, read_profile
 from cchatspec.conformance.recording import Recorder
 from cchatspec.conformance.worker import Job, run_job
 from cchatspec.reports.baseline import Baseline, baseline_text, read_baseline
+from cchatspec.reports.files import check_writable
+from cchatspec.reports.outputs import ReportOptions, check_outputs, write_reports
 from cchatspec.reports.results import Results, Verdict, exit_status, write_results
 from cchatspec.reports.terminal import printed, show_durations, show_results
 
@@ -44,6 +46,7 @@ class RunOptions:
     repeat: int = 1
     workers: int = 1
     durations: bool = False
+    reports: ReportOptions = field(default_factory=ReportOptions)
 
     @property
     def name(self) -> str:
@@ -87,6 +90,7 @@ def run(options: RunOptions) -> int:
     for path in (options.json, options.pcap, options.write_baseline):
         if path is not None:
             check_writable(path)
+    check_outputs(options.reports)
     with ExitStack() as stack:
         if options.pcap is not None:
             recorder.pcap = stack.enter_context(PcapWriter(options.pcap))
@@ -94,7 +98,8 @@ def run(options: RunOptions) -> int:
         _run(options, chosen, recorder, tell)
     results = recorder.results()
     write_results(results, options.json)
-    _show(results, options)
+    written = write_reports([results], options.reports, strict=options.strict)
+    _show(results, options, written)
     _write_baseline(results, recorder.baseline, options)
     return exit_status(results, strict=options.strict)
 
@@ -126,31 +131,13 @@ def _run(options: RunOptions, chosen: set[str], recorder: Recorder, tell: Listen
         run_job(jobs[0], tell)
 
 
-def check_writable(path: Path) -> None:
-    """Find out before a long run that its results could not be written.
-
-    Raises:
-        OSError: the folder is missing or not writable.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(21, "it is a folder", str(path))
-    if path.exists() and not path.is_file():
-        return
-    existed = path.exists()
-    with path.open("ab"):
-        pass
-    if not existed:
-        path.unlink()
-
-
-def _show(results: Results, options: RunOptions) -> None:
+def _show(results: Results, options: RunOptions, written: list[Path]) -> None:
     console = Console()
+    also = [*written, *([options.pcap] if options.pcap is not None else [])]
     with printed(console):
-        show_results(results, console, str(options.json))
         if options.durations:
             show_durations(results, console)
-        if options.pcap is not None:
-            console.print(f"What went over the wire is in {options.pcap}.", markup=False, highlight=False)
+        show_results(results, console, str(options.json), [str(path) for path in also])
 
 
 def _write_baseline(results: Results, before: Baseline, options: RunOptions) -> None:

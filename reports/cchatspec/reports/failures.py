@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cchatspec.reports.results import CaseResult, ClauseResult, Part, Results, Stimulus, Verdict, WireLine
+from cchatspec.reports.text import ARROWS, cut, plain, shell_lines, words_of
 from cchatspec.spec import CLAUSES
 
 STYLES: dict[Verdict, str] = {
@@ -36,7 +37,8 @@ _MAX_WIRE_LINES = 16
 #: How many characters of a long text are shown; the JSON has all of it.
 _MAX_TEXT = 400
 _MAX_WIRE_TEXT = 140
-_ARROWS = {"sent": "->", "received": "<-", "event": "--"}
+#: The columns before a command, which its label takes.
+_COMMAND_INDENT = 12
 _FOLDED: dict[Part, str] = {"registration": "registered", "login": "logged in"}
 
 
@@ -48,13 +50,13 @@ def show_failures(results: Results, console: Console) -> None:
         shown = list(cases)
         console.print()
         verdict = shown[0].verdict
-        console.print(Text.assemble((f"{WORDS[verdict]}  {clause}", STYLES[verdict]), f"  {shown[0].level}"))
+        console.print(Text.assemble((f"{WORDS[verdict]}  {plain(clause)}", STYLES[verdict]), f"  {shown[0].level}"))
         _show_clause(clause, clauses.get(clause), console)
         for case in shown[:_MAX_CASES]:
             _show_failure(case, console)
         if more := [case.id for case in shown[_MAX_CASES:]]:
             console.print()
-            indented(console, Text(f"and {len(more)} more, which are in the JSON: {', '.join(more)}"))
+            indented(console, Text(f"and {len(more)} more, which are in the JSON: {plain(', '.join(more))}"))
 
 
 def _clause_rank(case: CaseResult) -> tuple[bool, int]:
@@ -65,9 +67,7 @@ def _clause_rank(case: CaseResult) -> tuple[bool, int]:
 
 def _show_clause(name: str, clause: ClauseResult | None, console: Console) -> None:
     """The words of the clause as they were when it was judged."""
-    known = CLAUSES.get(name)
-    text = clause.text if clause and clause.text else known.text if known else ""
-    why = clause.why if clause and clause.why else known.why if known else ""
+    text, why = words_of(name, clause)
     if text:
         indented(console, Text(plain(text)))
     if why:
@@ -76,35 +76,37 @@ def _show_clause(name: str, clause: ClauseResult | None, console: Console) -> No
 
 def _show_failure(case: CaseResult, console: Console) -> None:
     console.print()
-    indented(console, Text(case.id, style="bold"))
-    _labelled(console, "case", case.title)
+    indented(console, Text(plain(case.id), style="bold"))
+    labelled(console, "case", case.title)
     if case.flaky:
-        _labelled(console, "flaky", ", ".join(f"{verdict} in {count}" for verdict, count in case.runs.items()))
+        labelled(console, "flaky", ", ".join(f"{verdict} in {count}" for verdict, count in case.runs.items()))
     if case.sent is not None:
-        _show_sent(case.sent, console)
+        show_sent(case.sent, console)
     if case.expected is not None:
-        _labelled(console, "right", _cut(case.expected, _MAX_TEXT))
+        labelled(console, "right", cut(case.expected, _MAX_TEXT))
     if case.came is not None:
-        _labelled(console, "came", _cut(case.came, _MAX_TEXT))
+        labelled(console, "came", cut(case.came, _MAX_TEXT))
     if case.reason is not None and case.came is None:
-        _labelled(console, "reason", _cut(case.reason, _MAX_TEXT))
-    _show_wire(case.wire, console)
-    _labelled(console, "again", case.replay)
+        labelled(console, "reason", cut(case.reason, _MAX_TEXT))
+    show_wire(case.wire, console)
+    show_command(console, "again", case.replay)
 
 
-def _show_sent(sent: Stimulus, console: Console) -> None:
-    _labelled(console, "sent", _cut(f"#{sent.connection} {sent.text}", _MAX_TEXT))
+def show_sent(sent: Stimulus, console: Console) -> None:
+    """What was sent, and its hexdump."""
+    labelled(console, "sent", cut(f"#{sent.connection} {sent.text}", _MAX_TEXT))
     for line in sent.dump:
         console.print(Text(plain(line), style="dim"))
 
 
-def _show_wire(wire: list[WireLine], console: Console) -> None:
+def show_wire(wire: list[WireLine], console: Console) -> None:
+    """The last lines of a wire log, folded."""
     lines = list(_folded(wire))
     left_out = max(0, len(lines) - _MAX_WIRE_LINES)
     for index, text in enumerate(lines[left_out:]):
-        _labelled(console, "wire" if index == 0 else "", text)
+        labelled(console, "wire" if index == 0 else "", text)
     if left_out:
-        _labelled(console, "", f"({left_out} earlier lines are in the JSON)")
+        labelled(console, "", f"({left_out} earlier lines are in the JSON)")
 
 
 def _folded(wire: list[WireLine]) -> Iterator[str]:
@@ -113,7 +115,7 @@ def _folded(wire: list[WireLine]) -> Iterator[str]:
     for line in wire:
         part = line.part if line.part in _FOLDED else None
         if part is None:
-            yield _wire_text(line, f"{_ARROWS[line.direction]} {_cut(line.text, _MAX_WIRE_TEXT)}")
+            yield _wire_text(line, f"{ARROWS[line.direction]} {cut(line.text, _MAX_WIRE_TEXT)}")
         elif folding.get(line.connection) != part:
             yield _wire_text(line, f"-- {_FOLDED[part]}")
         folding[line.connection] = part
@@ -124,23 +126,21 @@ def _wire_text(line: WireLine, text: str) -> str:
     return f"{line.ms:8.1f} ms  #{line.connection} {text}{mark}"
 
 
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]} …"
-
-
-def plain(text: str) -> str:
-    """The text with control and formatting characters made visible."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def indented(console: Console, text: Text) -> None:
     """Print a paragraph two columns in."""
     console.print(Padding(text, (0, 0, 0, 2)))
 
 
-def _labelled(console: Console, label: str, text: str) -> None:
+def labelled(console: Console, label: str, text: str) -> None:
+    """Print a text with a label before it, in two columns."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=8)
     grid.add_column(overflow="fold")
     grid.add_row(Text(label, style="dim"), Text(plain(text)))
     console.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def show_command(console: Console, label: str, command: str) -> None:
+    """Print a command in lines that can be copied together."""
+    for index, line in enumerate(shell_lines(command, console.width - _COMMAND_INDENT)):
+        labelled(console, "" if index else label, line)

@@ -6,13 +6,13 @@ the only source of every other form of report.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from cchatspec.reports.files import write_whole
 from cchatspec.spec import CLAUSES
 
 SCHEMA: Literal["cchatspec-results/1"] = "cchatspec-results/1"
@@ -227,16 +227,27 @@ def write_results(results: msgspec.Struct, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    text = msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n"
-    if path.exists() and not path.is_file():
-        path.write_bytes(text)
-        return
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    write_whole(path, msgspec.json.format(_encoded(results), indent=2) + b"\n")
+
+
+def _encoded(results: msgspec.Struct) -> bytes:
+    """The JSON; halves of surrogate pairs, which stand for arguments that are no UTF-8, are escaped."""
     try:
-        partial.write_bytes(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        return msgspec.json.encode(results)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_whole(msgspec.to_builtins(results)))
+
+
+def _whole(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case list():
+            return [_whole(item) for item in value]
+        case dict():
+            return {_whole(key): _whole(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def read_results(path: Path) -> Results:

@@ -6,8 +6,9 @@ Text that came from a target is shown escaped and never as markup or control cha
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
@@ -16,9 +17,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cchatspec.reports.failures import STYLES, WORDS, indented, plain, show_failures
-from cchatspec.reports.results import CaseResult, Results, Verdict
-from cchatspec.spec import FAMILIES, OPEN_POINTS
+from cchatspec.reports.digest import FAMILY_TEXTS, family_of, held, judged
+from cchatspec.reports.failures import STYLES, WORDS, indented, show_command, show_failures
+from cchatspec.reports.results import CaseResult, Results, Summary, Verdict
+from cchatspec.reports.text import plain
+from cchatspec.spec import OPEN_POINTS
 
 _COLUMNS: tuple[Verdict, ...] = ("pass", "fail", "warn", "inconclusive", "skip")
 _MAX_IDS = 6
@@ -29,15 +32,16 @@ _SLOWEST = 10
 _TRAILING = re.compile(r"[ \t]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 
 
-def show_results(results: Results, console: Console, written: str | None = None) -> None:
-    """Print a whole run; `written` is where its JSON went."""
+def show_results(results: Results, console: Console, written: str | None = None, also: Sequence[str] = ()) -> None:
+    """Print a whole run; `written` is where its JSON is, and `also` what else was written."""
     _show_families(results, console)
     show_failures(results, console)
     _show_known(results, console)
     _show_undecided(results, console)
     _show_skipped(results, console)
     _show_open_points(results, console)
-    _show_end(results, console, written)
+    _show_end(results, console)
+    _show_next(results, console, written, also)
 
 
 @contextmanager
@@ -54,7 +58,7 @@ def show_durations(results: Results, console: Console) -> None:
     console.print()
     console.print(Text("The slowest cases", style="bold"))
     for case in sorted(results.cases, key=lambda case: -case.duration_s)[:_SLOWEST]:
-        console.print(Text(f"  {case.duration_s:7.3f} s  {case.id}"))
+        console.print(Text(f"  {case.duration_s:7.3f} s  {plain(case.id)}"))
 
 
 def _show_families(results: Results, console: Console) -> None:
@@ -69,7 +73,7 @@ def _show_families(results: Results, console: Console) -> None:
             Text(str(count), style=STYLES[verdict]) if count else Text("·", style="dim")
             for verdict, count in zip(_COLUMNS, counts, strict=True)
         ]
-        table.add_row(family, Text(FAMILIES.get(family, ""), style="dim"), *cells)
+        table.add_row(Text(plain(family)), Text(FAMILY_TEXTS.get(family, ""), style="dim"), *cells)
     console.print()
     console.print(table)
 
@@ -77,8 +81,8 @@ def _show_families(results: Results, console: Console) -> None:
 def _by_family(results: Results) -> list[tuple[str, list[CaseResult]]]:
     grouped: dict[str, list[CaseResult]] = defaultdict(list)
     for case in results.cases:
-        grouped[case.clauses[0].partition("-")[0] if case.level != "OPEN" else "OPEN"].append(case)
-    order = [*FAMILIES, "OPEN"]
+        grouped[family_of(case)].append(case)
+    order = list(FAMILY_TEXTS)
     return sorted(grouped.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
 
 
@@ -88,7 +92,7 @@ def _show_known(results: Results, console: Console) -> None:
         console.print()
         console.print(Text("Known failures, by the baseline", style="bold"))
     for case in known:
-        indented(console, Text(f"{case.id}: {plain(case.known or '')}", style="dim"))
+        indented(console, Text(plain(f"{case.id}: {case.known}"), style="dim"))
 
 
 def _show_undecided(results: Results, console: Console) -> None:
@@ -102,7 +106,7 @@ def _show_undecided(results: Results, console: Console) -> None:
         ids = [case.id for case in group]
         because = f"blocked by {clause}: {reason}" if clause else reason or "no reason given"
         indented(console, Text.assemble((f"{len(ids)} case{'s' * (len(ids) > 1)}  ", "magenta"), plain(because)))
-        shown = ", ".join(ids[:_MAX_IDS])
+        shown = plain(", ".join(ids[:_MAX_IDS]))
         console.print(
             Padding(
                 Text(shown + (f" and {len(ids) - _MAX_IDS} more" if len(ids) > _MAX_IDS else ""), style="dim"),
@@ -117,7 +121,7 @@ def _show_skipped(results: Results, console: Console) -> None:
         console.print()
         console.print(Text("Does not apply to this target", style="bold"))
     for case in skipped:
-        indented(console, Text(f"{case.id}: {plain(case.reason or '')}", style="dim"))
+        indented(console, Text(plain(f"{case.id}: {case.reason or ''}"), style="dim"))
 
 
 def _show_open_points(results: Results, console: Console) -> None:
@@ -129,11 +133,12 @@ def _show_open_points(results: Results, console: Console) -> None:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for point, found in seen.items():
         texts = {reading.value: reading.text for reading in OPEN_POINTS[point].readings} if point in OPEN_POINTS else {}
-        table.add_row(f"  {point}", plain(found.observed or ""), Text(texts.get(found.observed or "", ""), style="dim"))
+        observed = found.observed or ""
+        table.add_row(Text(f"  {plain(point)}"), Text(plain(observed)), Text(texts.get(observed, ""), style="dim"))
     console.print(table)
 
 
-def _show_end(results: Results, console: Console, written: str | None) -> None:
+def _show_end(results: Results, console: Console) -> None:
     count = results.summary
     console.print()
     for note in results.notes:
@@ -142,34 +147,64 @@ def _show_end(results: Results, console: Console, written: str | None) -> None:
         console.print(Text(f"The suite itself broke: {plain(problem)}", style="bold red"))
     for problem in results.baseline:
         console.print(Text(f"The baseline is wrong: {plain(problem)}.", style="bold red"))
-    parts = [
-        (count.passed, "pass"),
-        (count.fail, "fail"),
-        (count.warn, "warn"),
-        (count.inconclusive, "inconclusive"),
-        (count.skip, "skip"),
-    ]
-    words = ", ".join(f"{number} {WORDS[verdict].lower()}" for number, verdict in parts if number or verdict == "pass")  # type: ignore[index]
+    words = ", ".join(
+        f"{number} {WORDS[verdict].lower()}" for verdict, number in _counts(count) if number or verdict == "pass"
+    )
     words += f" ({count.known} known)" if count.known else ""
     unfinished = "" if results.complete else " The run was not finished."
     console.print(
         Text(f"{words} in {results.duration_s:.1f} s against {plain(results.target.name)}.{unfinished}", style="bold")
     )
     console.print(Text(_conclusion(results)))
+    _show_first_thing(results, console)
+
+
+def _counts(count: Summary) -> list[tuple[Verdict, int]]:
+    numbers = (count.passed, count.fail, count.warn, count.inconclusive, count.skip)
+    return list(zip(_COLUMNS, numbers, strict=True))
+
+
+def _held(results: Results) -> str:
+    return f"{held(results)} of {judged(results)} clauses hold. " if judged(results) else ""
+
+
+def _show_first_thing(results: Results, console: Console) -> None:
+    """The clause for which most cases wait, if there is one."""
+    waiting = Counter(case.blocked_by for case in results.cases if case.verdict == "inconclusive" and case.blocked_by)
+    if waiting:
+        clause, number = waiting.most_common(1)[0]
+        wait = "cases wait" if number > 1 else "case waits"
+        console.print(Text(f"Mend {plain(clause)} first: {number} {wait} for it."))
+
+
+def _show_next(results: Results, console: Console, written: str | None, also: Sequence[str]) -> None:
+    """Where everything is, and the commands that say more."""
+    path = shlex.quote(written) if written else ""
     if written:
-        console.print(Text(f"Written to {written}."))
+        console.print(Text(all_of_it(written, also)))
+    broken = _clauses(results, "fail") or _clauses(results, "warn")
+    commands = [f"cchatspec explain {broken[0]}"] if broken else []
+    commands += [f"cchatspec report {path} --html report.html"] if path else []
+    for index, command in enumerate(commands):
+        show_command(console, "" if index else "Next:", command)
+
+
+def all_of_it(written: str, also: Sequence[str]) -> str:
+    """Where the JSON is, and what was made of it."""
+    forms = f"; written too: {plain(', '.join(also))}" if also else ""
+    return f"All of it is in {plain(written)}{forms}."
 
 
 def _conclusion(results: Results) -> str:
     count = results.summary
     broken = _clauses(results, "fail")
     if broken:
-        return f"Broken: {', '.join(broken)}. 'cchatspec explain {broken[0]}' says more."
+        return f"{_held(results)}Broken: {plain(', '.join(broken))}."
     if not (count.passed or count.warn or count.fail):
         return "No case could be decided, so this says nothing good about the target."
     if warned := _clauses(results, "warn"):
         known = " that the baseline does not know" if count.known else ""
-        return f"No MUST{known} is broken. Expected of a robust server, and not met: {', '.join(warned)}."
+        return f"{_held(results)}No MUST{known} is broken. Expected of a robust server, and not met: {plain(', '.join(warned))}."
     if count.known:
         return "Nothing is broken that the baseline does not know."
     if count.inconclusive:

@@ -144,6 +144,40 @@ def replay_command(finding: Finding, campaign: Campaign) -> str:
     return f"cchatspec replay {shlex.quote(finding.reproducer)} {target_words(campaign)}"
 
 
+def shell_lines(command: str, width: int) -> list[str]:
+    """A command in lines of at most so many characters that a shell takes for one command, as far as its words allow.
+
+    Lines are continued by a backslash. Within the quotes of a long launch command a line just ends, since white space parts
+    words there too; what is quoted once more within is left as it is.
+    """
+    lines: list[str] = []
+    for word, quoted in _shell_words(plain(command)):
+        if lines and len(lines[-1]) + len(word) + 3 <= width:
+            lines[-1] += f" {word}"
+        elif lines and not quoted:
+            lines[-1] += " \\"
+            lines.append(f"  {word}")
+        else:
+            lines.append(word)
+    return lines
+
+
+def _shell_words(command: str) -> Iterator[tuple[str, bool]]:
+    """The pieces between which a line may end, and whether the white space before each stands in quotes."""
+    nested = '"' in command or "\\" in command
+    word, word_quoted, quoted = "", False, False
+    for index, piece in enumerate(command.split(" ")):
+        if index and quoted and nested:
+            word += f" {piece}"
+        elif index:
+            yield word, word_quoted
+            word, word_quoted = piece, quoted
+        else:
+            word = piece
+        quoted ^= piece.count("'") % 2 == 1
+    yield word, word_quoted
+
+
 def _sent_lines(sent: Stimulus | None) -> Iterator[str]:
     if sent is not None:
         yield from _labelled("sent", f"#{sent.connection} {sent.text}")
