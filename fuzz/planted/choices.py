@@ -126,13 +126,13 @@ def _narrow() -> None:
     if point["name-length"] == "limited":
         limits.name = 31
     if point["body-limit"] == "limited":
-        limits.body = 2000
+        limits.body = 2048
     if point["rate-limit"] == "limited":
         limits.rate, limits.burst = 2.0, 100.0
     if point["connection-limit"] == "limited":
-        limits.connections = 90
+        limits.connections = 128
     if point["user-limit"] == "limited":
-        limits.users = 800
+        limits.users = 1000
 
 
 def _tell(word: str) -> NoReturn:

@@ -81,7 +81,7 @@ class Loop:
         """Serve until the process is ended."""
         listening, links = self.listener.fileno(), self.links
         while True:
-            ready = self.epoll.poll(self._slips.patience or _TICK_S)
+            ready = self.epoll.poll(self._slips.before_waiting() or _TICK_S)
             self.now = time.monotonic()
             for fd, event in ready:
                 if fd == listening:
@@ -116,12 +116,12 @@ class Loop:
     def _welcome(self, link: Link) -> None:
         if has("leak-per-connection"):
             leak()
-        self._slips.on_welcome(link)
         if len(self.links) >= limits.connections:
             link.end(_NO_ROOM)
         self.links[link.fd] = link
         link.events = _IN
         self.epoll.register(link.fd, _IN)
+        self._slips.on_welcome(link)
 
     def drop(self, link: Link) -> None:
         """Close a connection and end its session."""

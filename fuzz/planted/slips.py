@@ -10,13 +10,13 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from bugs import die, has, segfault
-from links import Link
+from links import Link, changed
 
 if TYPE_CHECKING:
     from loop import Loop
 
 _HOLD_S = 0.003
-_REAP_S = 0.02
+_GHOST_S = 0.1
 _SMALL_BUFFER = 1 << 14
 _ROOM = 1 << 26
 
@@ -30,13 +30,16 @@ class Slips:
         self._ghosts: list[tuple[int, float]] = []
         self._held: dict[Link, float] = {}
 
-    @property
-    def patience(self) -> float:
-        """How long the loop may wait for events, in seconds; 0 if nothing here depends on it."""
-        return _HOLD_S if self._held or self._ghosts else 0.0
+    def before_waiting(self) -> float:
+        """How long the loop may wait for events, in seconds, or 0; what was held back is looked at again then."""
+        self._held = {link: since for link, since in self._held.items() if self._loop.links.get(link.fd) is link}
+        changed.update(self._held)
+        return _HOLD_S if self._held else 0.0
 
     def on_welcome(self, link: Link) -> None:
-        """A connection was accepted."""
+        """A connection was accepted, and has its descriptor."""
+        if self._ghosts:
+            self._clean_up(link)
         if has("slow-reader-stalls"):
             link.channel.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, _SMALL_BUFFER)
         if has("connections-256"):
@@ -91,27 +94,25 @@ class Slips:
     def on_logout(self, link: Link) -> None:
         """LOGOUT was served."""
         if link.over and has("logout-races-accept"):
-            self._ghosts.append((link.fd, self._loop.now + _REAP_S))
+            self._ghosts.append((link.fd, self._loop.now + _GHOST_S))
             self._loop.drop(link)
 
+    def _clean_up(self, newcomer: Link) -> None:
+        """Close what LOGOUT left, by its number; after a moment it has been cleaned up in any case."""
+        due = {fd for fd, until in self._ghosts if until > self._loop.now}
+        self._ghosts.clear()
+        if newcomer.fd in due:
+            newcomer.end()
+
     def holds_back(self, link: Link) -> bool:
-        """Whether the replies to a connection wait a moment; cleans up what LOGOUT left, too."""
-        if self._ghosts:
-            self._reap()
-        if not link.outbox or not has("half-close-drops"):
+        """Whether the replies to a connection wait a moment."""
+        if not has("half-close-drops") or not link.outbox:
             return False
         since = self._held.setdefault(link, self._loop.now)
         if self._loop.now - since < _HOLD_S:
             return True
         del self._held[link]
         return False
-
-    def _reap(self) -> None:
-        due = [fd for fd, at in self._ghosts if at <= self._loop.now]
-        self._ghosts = [ghost for ghost in self._ghosts if ghost[1] > self._loop.now]
-        for fd in due:
-            if (link := self._loop.links.get(fd)) is not None:
-                self._loop.drop(link)
 
     def send(self, link: Link) -> int:
         """Send from the outbox; how many bytes were."""
