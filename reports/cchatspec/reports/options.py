@@ -37,7 +37,7 @@ def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _refuse_clashes(chosen: dict[str, Path | None], values: dict[str, Any]) -> None:
     """Two things that go to one file, or a report that would overwrite what it is made from."""
-    taken = {path.absolute(): "another option" for path in _paths(values)}
+    taken = {path.absolute(): said for said, path in _paths(values)}
     for name, path in chosen.items():
         if path is None or (path.exists() and not (path.is_file() or path.is_dir())):
             continue
@@ -46,7 +46,10 @@ def _refuse_clashes(chosen: dict[str, Path | None], values: dict[str, Any]) -> N
         taken[path.absolute()] = f"--{name}"
 
 
-def _paths(values: dict[str, Any]) -> Iterator[Path]:
-    for value in values.values():
-        many = value if isinstance(value, tuple) else (value,)
-        yield from (path for path in many if isinstance(path, Path))
+def _paths(values: dict[str, Any]) -> Iterator[tuple[str, Path]]:
+    """The files of the other options and arguments, each with what a user calls it."""
+    for name, value in values.items():
+        if isinstance(value, Path):
+            yield f"--{name.replace('_', '-')}", value
+        elif isinstance(value, tuple):
+            yield from (("a RESULT", path) for path in value if isinstance(path, Path))
