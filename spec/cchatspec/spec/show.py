@@ -96,7 +96,7 @@ def _filled(text: str, indent: str = "") -> str:
 def piece_text(number: int, piece: Piece) -> str:
     """A piece of a capture: a title, its fields with hexdump and value, and what is wrong with it."""
     start = piece.offset
-    lines = [f"#{number} at {start:#06x}: {_title(piece)}"]
+    lines = [f"#{number} at {start:#06x}: {piece_title(piece)}"]
     for span in piece.fields:
         lines += _field_rows(piece, span)
         start = span.end
@@ -135,7 +135,8 @@ def closest(name: str) -> str:
     return f" Did you mean {' or '.join(known[key] for key in near)}?" if near else ""
 
 
-def _title(piece: Piece) -> str:
+def piece_title(piece: Piece) -> str:
+    """What a piece of a capture is: its type, its direction, and how many bytes of payload are there."""
     if piece.code is None:
         return "part of a header"
     if piece.code not in _directions():
@@ -174,7 +175,7 @@ def _named_values() -> dict[tuple[str, int], str]:
 def _field_rows(piece: Piece, span: FieldSpan) -> Iterator[str]:
     name = span.path.partition(".")[2] or span.path
     data = piece.data[span.start - piece.offset : span.end - piece.offset]
-    yield from _hex_rows(data, span.start, f"{name}: {_value(span)}", _ROWS)
+    yield from _hex_rows(data, span.start, f"{name}: {field_text(span)}", _ROWS)
 
 
 def _hex_rows(data: bytes, offset: int, note: str, rows: int) -> Iterator[str]:
@@ -185,7 +186,8 @@ def _hex_rows(data: bytes, offset: int, note: str, rows: int) -> Iterator[str]:
         yield f"  ........  {len(data) - rows * _ROW} more"
 
 
-def _value(span: FieldSpan) -> str:
+def field_text(span: FieldSpan) -> str:
+    """The value of a field in words; of long bytes, how many there are."""
     if isinstance(span.value, bytes):
         is_text = span.value.isascii() and span.value.decode("ascii").isprintable()
         return escaped(span.value) if is_text or len(span.value) <= _ROW else f"{len(span.value)} bytes"
