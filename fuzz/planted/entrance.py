@@ -9,7 +9,6 @@ from nacl._sodium import ffi, lib  # type: ignore[import-not-found]  # nacl.bind
 import wording
 from bugs import abort, die, has, leak
 from choices import limits, point
-from counts import counts
 from links import Link
 from people import Directory, User, look_at
 from roster import enter
@@ -32,14 +31,14 @@ def on_register(directory: Directory, link: Link, payload: bytes) -> None:
     elif known is not None:
         if has("duplicate-replaces-key"):
             known.key = key
-        counts.taken += 1
+        link.is_step = True
         link.say(wording.not_registered(wording.TAKEN))
     elif len(directory) >= limits.users:
         link.say(wording.not_registered(wording.FAULT))
     else:
         user = directory.add(name, key)
         directory.journal.write(b"U", name, key)
-        counts.registered += 1
+        link.is_step = True
         link.reach(1)
         link.say(wording.REGISTERED)
         if link.challenge and has("register-logs-in"):
@@ -79,6 +78,7 @@ def ask(directory: Directory, link: Link, name: bytes) -> None:
     link.asked, link.challenge = name, os.urandom(32)
     directory.last_challenge = link.challenge
     link.reach(2)
+    link.is_step = True
     if has("asking-switches-user") and link.user is not None and user is not None:
         link.user = user
     if has("challenged-is-in") and link.user is None:
@@ -110,7 +110,7 @@ def prove(directory: Directory, link: Link, name: bytes, signature: bytes) -> No
     elif point["second-session"] == "refused" and any(other is not link for other in user.sessions):
         link.say(wording.LOGIN_REFUSED)
     else:
-        counts.logins += 1
+        link.is_step = True
         link.reach(3)
         link.say(wording.login_ok(os.urandom(32)))
         enter(directory, link, user)
@@ -152,5 +152,5 @@ def on_get_key(directory: Directory, link: Link, payload: bytes) -> None:
         raise wording.Malformed
     user = directory.find(name)
     look_at(name, user is not None)
-    counts.own_keys += user is not None and user is link.user
+    link.is_step = user is not None and user is link.user
     link.say(wording.NO_KEY if user is None else wording.key_found(user.key))

@@ -50,6 +50,10 @@ class Link:
         self.events = 0
         self.tokens = limits.burst
         self.refilled = now
+        # For the counts alone; `is_step` says that the frame being served is no test:
+        self.is_step = False
+        self.was_tested = False
+        self.was_tested_in = False
         # For the planted bugs alone:
         self.failures = 0
         self.depth = 0

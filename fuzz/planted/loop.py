@@ -204,6 +204,12 @@ class Loop:
 
     def _serve(self, link: Link, kind: int, payload: bytes) -> None:
         counts.frames[kind] += 1
+        link.is_step = False
+        self._answer(link, kind, payload)
+        if not link.is_step:
+            counts.test(link)
+
+    def _answer(self, link: Link, kind: int, payload: bytes) -> None:
         if not link.is_within_rate(self.now):
             self._refuse_rate(link)
             return
