@@ -16,6 +16,9 @@ POLL = Frame(MessageType.GET_MESSAGES.value)
 LIST = Frame(MessageType.LIST_USERS.value)
 LOGOUT = Frame(MessageType.LOGOUT.value)
 
+LOGIN_TYPE = MessageType.LOGIN_USER.value
+SEND_TYPE = MessageType.SEND_MESSAGE.value
+
 #: By these, a client asks for a challenge.
 ZEROS = Bytes("00", 64)
 

@@ -62,7 +62,7 @@ def wrong(dice: Dice, frame: Frame, *, in_step: bool = False) -> Frame:
     ways = _ways(frame.kind, in_step)
     edits = dice.pick(ways)(dice, frame)
     while dice.chance(14) and len(edits) < 6:
-        edits += dice.pick(ways)(dice, frame)
+        edits += tuple(edit for edit in dice.pick(ways)(dice, frame) if edit.kind != "repeat")
     return edited(frame, *edits)
 
 
@@ -177,12 +177,13 @@ def _field_way(label: str) -> Way:
         (Edit(label, "cut", 1),),
         (Edit(label, "cut", 31),),
         (Edit(label, "grow", hex="00"),),
-        (Edit(label, "repeat", 100),),
     ]
 
     def way(dice: Dice, frame: Frame) -> Edits:
         if dice.chance(20):
             return (Edit(label, "grow", hex=dice.octets(1 + dice.below(8)).hex()),)
+        if dice.chance(10):
+            return (Edit(label, "repeat", 100 if size_of(frame.values.get(label)) < 300 else 2),)
         return dice.one(fixed)
 
     return way

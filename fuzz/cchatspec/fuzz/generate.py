@@ -1,0 +1,106 @@
+"""New scripts: conversations that go wrong, and batches of wrong frames.
+
+A conversation is legal up to a point: it begins in one of the ways of `acts.OPENINGS`, goes on with up to eight requests (none in
+half of them), and then has anomalies: one in 66 % of the conversations, two in 22 %, three in 8 % and four in 4 %. Requests
+between and behind them show what the server made of it. Anomalies are wrong frames in 50 %, wrong order and state in 34 %, and
+wrong delivery in 16 %.
+
+A batch is one connection that sends wrong frames in one piece, each with a fence behind it, so that every reply belongs to one
+of them. Two in three hold frames of all kinds, and the others give one field of one byte each of its values in turn.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from cchatspec.fuzz.acts import OPENINGS, request, talk
+from cchatspec.fuzz.anomalies import FRAMES, ORDER, Anomaly
+from cchatspec.fuzz.delivery import DELIVERY, MOST_LINES
+from cchatspec.fuzz.dice import Dice, Table
+from cchatspec.fuzz.draft import Draft, Line
+from cchatspec.fuzz.encode import fields_of
+from cchatspec.fuzz.frames import edited, frame_size
+from cchatspec.fuzz.script import Edit, Fence, Frame, Script, Send
+from cchatspec.fuzz.wrong import strange, wrong
+from cchatspec.spec.model import PrefixedBytes, UInt
+
+#: Frames in a batch, at most.
+BATCH: Final = 100
+
+#: Frames of a batch that are larger than this are left out, nearly always: a batch is fast.
+_SMALL: Final = 1200
+
+_FAMILIES: Final[Table[Table[Anomaly]]] = Table((50, FRAMES), (34, ORDER), (16, DELIVERY))
+_COUNTS: Final = Table((66, 1), (22, 2), (8, 3), (4, 4))
+_LEGAL: Final = Table((50, 0), (20, 1), (12, 2), (7, 3), (4, 4), (3, 5), (2, 6), (1, 7), (1, 8))
+
+
+def conversation(dice: Dice) -> Script:
+    """A conversation that goes wrong."""
+    draft = dice.pick(OPENINGS)(dice)
+    for _ in range(dice.pick(_LEGAL)):
+        talk(draft, 1)
+    for _ in range(dice.pick(_COUNTS)):
+        if len(draft.lines) > MOST_LINES - 3:
+            break
+        dice.pick(dice.pick(_FAMILIES))(draft)
+    talk(draft, 2)
+    return draft.script()
+
+
+def batch(dice: Dice, most: int = BATCH) -> Script:
+    """Up to `most` wrong frames on one connection, which is logged in for two batches in three."""
+    draft = Draft(dice, 2)
+    draft.patient, draft.cut = False, 0
+    line = draft.connect()
+    if dice.chance(66):
+        draft.login(line, "a")
+    draft.flush()
+    pile = _sweep(draft, line, most) if dice.chance(33) else _pile(draft, line, most)
+    for frame in pile:
+        draft.steps.append(Send(line.number, (frame,), waits=False))
+        draft.steps.append(Fence(line.number, waits=False))
+    draft.steps[-1] = Fence(line.number)
+    return Script(registered=draft.registered, steps=tuple(draft.steps))
+
+
+def is_batch(script: Script) -> bool:
+    """Whether a script sends one frame after the other with fences that do not wait."""
+    return sum(isinstance(step, Fence) and not step.waits for step in script.steps) > 3
+
+
+def _pile(draft: Draft, line: Line, count: int) -> list[Frame]:
+    dice = draft.dice
+    pile: list[Frame] = []
+    while len(pile) < count:
+        frame = strange(dice) if dice.chance(8) else wrong(dice, request(draft, line), in_step=True)
+        if frame_size(frame) <= _SMALL or dice.chance(3):
+            pile.append(frame)
+    return pile
+
+
+def _sweep(draft: Draft, line: Line, count: int) -> list[Frame]:
+    """One request with every value of one field of one byte, from a value on."""
+    dice = draft.dice
+    frame = request(draft, line)
+    while frame_size(frame) > _SMALL:
+        frame = request(draft, line)
+    label = dice.one(_bytes_of(frame.kind))
+    first = dice.below(256)
+    return [
+        draft.told_apart(edited(frame, Edit(label, "set", (first + more) % 256))) for more in range(min(count, 256))
+    ]
+
+
+@cache
+def _bytes_of(kind: int) -> tuple[str, ...]:
+    """The labels of a type's fields of one byte, the type among them."""
+    labels = ["type"]
+    for field in fields_of(kind):
+        match field:
+            case PrefixedBytes(prefix_size=1):
+                labels.append(field.prefix_name)
+            case UInt(size=1):
+                labels.append(field.name)
+    return tuple(labels)
