@@ -26,7 +26,7 @@ from cchatspec.fuzz.script import (
     Step,
 )
 
-MOST_STEPS: Final = 450
+MOST_STEPS: Final = 500
 MOST_FRAMES: Final = 450
 MOST_LINES: Final = 24
 MOST_BYTES: Final = 8_000_000
@@ -75,11 +75,13 @@ def _check(step: Step, opened: set[int]) -> None:
 class _Tidy:
     """A script that is being brought back to its bounds."""
 
+    most_bytes: int
     steps: list[Step] = field(default_factory=list)
     opened: set[int] = field(default_factory=set)
     reading: set[int] = field(default_factory=set)
     sending: set[int] = field(default_factory=set)
     bodies: set[int] = field(default_factory=set)
+    largest: int = 0
     frames: int = 0
     bytes: int = 0
 
@@ -139,7 +141,7 @@ class _Tidy:
                 length = frame_size(frame)
             except ScriptError:
                 continue
-            if self.frames >= MOST_FRAMES or self.bytes + length > MOST_BYTES:
+            if self.frames >= MOST_FRAMES or self.bytes + length > self.most_bytes:
                 return
             self.frames += 1
             self.bytes += length
@@ -150,9 +152,10 @@ class _Tidy:
         if not isinstance(body, Body):
             return frame
         if body.number in self.bodies:
-            body = Body(max(self.bodies) + 1, body.size)
+            body = Body(self.largest + 1, body.size)
             frame = Frame(frame.kind, {**frame.values, "encrypted_message": body}, frame.edits)
         self.bodies.add(body.number)
+        self.largest = max(self.largest, body.number)
         return frame
 
     def fences(self) -> None:
@@ -167,9 +170,9 @@ def _same(one: Frame, other: Frame) -> bool:
     return one is other
 
 
-def tidy(script: Script) -> Script:
+def tidy(script: Script, most_bytes: int = MOST_BYTES) -> Script:
     """The script within its bounds: what cannot be done or is too much is left out, and what lacks is put in."""
-    tidied = _Tidy()
+    tidied = _Tidy(most_bytes)
     for step in script.steps:
         if len(tidied.steps) >= MOST_STEPS - 2 * MOST_LINES:
             break

@@ -11,13 +11,13 @@ from cchatspec.fuzz import frames
 from cchatspec.fuzz.acts import act, letter, request, talk
 from cchatspec.fuzz.anomalies import Anomaly
 from cchatspec.fuzz.boundaries import TIMES
+from cchatspec.fuzz.bounds import MOST_LINES
 from cchatspec.fuzz.dice import Table
 from cchatspec.fuzz.draft import ABRUPT, ENDINGS, Draft, Line
 from cchatspec.fuzz.script import Bytes, Frame, HalfClose, Reset
 from cchatspec.fuzz.wrong import wrong
 
-#: A draft has no more connections than this; one that never reads is sent no more than `FLOOD` bytes.
-MOST_LINES: Final = 24
+#: One that never reads is sent no more than so many bytes.
 FLOOD: Final = 6_000_000
 
 

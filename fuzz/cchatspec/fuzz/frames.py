@@ -114,6 +114,10 @@ class Blank:
 
 _BLANK = Blank()
 
+#: Sizes that were worked out before; frames stay, so one that is found by its identity is the same.
+_SIZES: dict[int, tuple[Frame, int]] = {}
+_MOST_SIZES = 20_000
+
 
 def frame_size(frame: Frame) -> int:
     """How many bytes a frame has on the wire.
@@ -121,4 +125,11 @@ def frame_size(frame: Frame) -> int:
     Raises:
         ScriptError: it cannot be encoded.
     """
-    return len(encode(frame, _BLANK, 0).data)
+    known = _SIZES.get(id(frame))
+    if known and known[0] is frame:
+        return known[1]
+    size = len(encode(frame, _BLANK, 0).data)
+    if len(_SIZES) >= _MOST_SIZES:
+        _SIZES.clear()
+    _SIZES[id(frame)] = frame, size
+    return size

@@ -16,17 +16,24 @@ from typing import Final
 
 from cchatspec.fuzz.acts import OPENINGS, request, talk
 from cchatspec.fuzz.anomalies import FRAMES, ORDER, Anomaly
-from cchatspec.fuzz.delivery import DELIVERY, MOST_LINES
-from cchatspec.fuzz.dice import Dice, Table
+from cchatspec.fuzz.bounds import MOST_LINES
+from cchatspec.fuzz.corpus import Corpus
+from cchatspec.fuzz.delivery import DELIVERY
+from cchatspec.fuzz.dice import Dice, SeededDice, Table
 from cchatspec.fuzz.draft import Draft, Line
 from cchatspec.fuzz.encode import fields_of
 from cchatspec.fuzz.frames import edited, frame_size
+from cchatspec.fuzz.mutate import mutate, splice
 from cchatspec.fuzz.script import Edit, Fence, Frame, Script, Send
+from cchatspec.fuzz.trace import Trace
 from cchatspec.fuzz.wrong import strange, wrong
 from cchatspec.spec.model import PrefixedBytes, UInt
 
 #: Frames in a batch, at most.
 BATCH: Final = 100
+
+#: Frames in a batch, at least; smaller ones are no better than conversations.
+SMALLEST: Final = 4
 
 #: Frames of a batch that are larger than this are left out, nearly always: a batch is fast.
 _SMALL: Final = 1200
@@ -104,3 +111,61 @@ def _bytes_of(kind: int) -> tuple[str, ...]:
             case UInt(size=1):
                 labels.append(field.name)
     return tuple(labels)
+
+
+class Generator:
+    """What a campaign runs next; the same seed, corpus and behaviour of the target give the same scripts.
+
+    Scripts that the corpus begins with come first, each as it is. Then, of what `next` gives,
+
+        40 %  are new conversations
+        45 %  are scripts of the corpus, mutated; one in eight of them is first spliced with another or with a new one
+        15 %  are batches
+
+    What batches are worth is learnt: on a server that closes after a wrong frame, as it may, or that limits the rate of requests,
+    they shrink, down to `SMALLEST` frames. As long as the corpus is empty, its part goes to new conversations.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.dice = SeededDice(seed)
+        #: How many frames a batch has.
+        self.batch_size = float(BATCH)
+
+    def next(self, corpus: Corpus) -> Script:
+        """The next script of a campaign."""
+        seed = corpus.untried()
+        if seed is not None:
+            return seed
+        dice = self.dice
+        roll = dice.below(100)
+        if roll < 15:
+            return self.batch()
+        kept = corpus.choose(dice) if roll < 60 else None
+        if kept is None:
+            return self.script()
+        if dice.chance(12):
+            other = corpus.choose(dice) if dice.chance(60) else None
+            kept = self.splice(kept, other or self.script())
+        return self.mutate(kept)
+
+    def script(self) -> Script:
+        """A new conversation."""
+        return conversation(self.dice)
+
+    def batch(self) -> Script:
+        """A new batch."""
+        return batch(self.dice, int(self.batch_size))
+
+    def mutate(self, script: Script) -> Script:
+        """The script, changed."""
+        return mutate(self.dice, script)
+
+    def splice(self, first: Script, second: Script) -> Script:
+        """A script of parts of two others."""
+        return splice(self.dice, first, second)
+
+    def learn(self, trace: Trace) -> None:
+        """Take from a run what batches are worth here."""
+        if trace.frames and is_batch(trace.script):
+            wanted = BATCH if trace.answered >= trace.frames else 1.5 * trace.answered
+            self.batch_size = min(max(0.9 * self.batch_size + 0.1 * wanted, SMALLEST), BATCH)
