@@ -31,7 +31,7 @@ WIRE = [
 HOSTILE = (
     "<script>alert(1)</script> ]]> </details></pre> `code` ``` | [x](http://evil.example/) ![i](//evil.example/i.png) "
     "@everyone #1 www.evil.example \x1b[31mred\x1b]8;;http://evil.example\x07 \x00 \x08 \x9b31m \u202egnirts\u202c \u2066 \ufeff "
-    "\ufffe \uffff \u2028 [bold]x[/bold] [/x] {0} %s &amp; \r\n\n# head\n- item\n```\n~~~\n\ud800 " + "long " * 13_000
+    "\ufffe \uffff \u2028 [bold]x[/bold] [/x] {0} %s &amp; \r\n\n# head\n- item\n```\n~~~\n\ud800 " + "long " * 13_200
 )
 
 

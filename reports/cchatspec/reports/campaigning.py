@@ -19,7 +19,7 @@ from cchatspec.reports.campaign import Campaign, Finding
 from cchatspec.reports.digest import headline, target_name
 from cchatspec.reports.failures import indented, labelled, show_command, show_sent, show_wire
 from cchatspec.reports.terminal import all_of_it
-from cchatspec.reports.text import cut, plain, shown, target_words, where, words_of
+from cchatspec.reports.text import brief, cut, plain, shown, target_words, where, words_of
 
 _MAX_TEXT = 400
 _MAX_OUTPUT_LINES = 6
@@ -36,7 +36,7 @@ def show_campaign(campaign: Campaign, console: Console, written: str | None = No
     for finding in campaign.findings[:_MAX_FULL]:
         _show_finding(finding, campaign, folder, console)
     for finding in campaign.findings[_MAX_FULL:]:
-        indented(console, Text(f"{finding.kind}  {plain(finding.title)}  {plain(finding.reproducer)}"))
+        indented(console, Text(f"{finding.kind}  {brief(finding.title)}  {brief(finding.reproducer)}"))
     _show_work(campaign, console)
     _show_end(campaign, console)
     if written:
@@ -46,7 +46,7 @@ def show_campaign(campaign: Campaign, console: Console, written: str | None = No
 
 def _show_finding(finding: Finding, campaign: Campaign, folder: Path, console: Console) -> None:
     console.print()
-    console.print(Text.assemble((f"FOUND  {finding.kind}", "bold red"), f"  {plain(cut(finding.title, _MAX_TEXT))}"))
+    console.print(Text.assemble((f"FOUND  {finding.kind}", "bold red"), f"  {brief(finding.title)}"))
     if finding.clause:
         sentence, _ = words_of(finding.clause, None)
         labelled(console, "clause", f"{finding.clause}: {sentence}" if sentence else finding.clause)
@@ -108,11 +108,11 @@ def _refusals(campaign: Campaign) -> str:
 def _show_end(campaign: Campaign, console: Console) -> None:
     console.print()
     for note in campaign.notes:
-        console.print(Text(plain(note), style="yellow"))
+        console.print(Text(brief(note), style="yellow"))
     for problem in campaign.broken[:3]:
-        console.print(Text(f"The fuzzer itself broke: {plain(problem)}", style="bold red"))
+        console.print(Text(f"The fuzzer itself broke: {brief(problem)}", style="bold red"))
     if campaign.hollow:
-        console.print(Text(f"This campaign proves nothing: {plain(campaign.hollow)}", style="bold yellow"))
+        console.print(Text(f"This campaign proves nothing: {brief(campaign.hollow)}", style="bold yellow"))
     head = headline(campaign)
     unfinished = "" if campaign.complete else " It was not finished."
     kinds = Counter(finding.kind for finding in campaign.findings)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cchatspec.reports.results import CaseResult, ClauseResult, Part, Results, Stimulus, Verdict, WireLine
-from cchatspec.reports.text import ARROWS, cut, plain, shell_lines, words_of
+from cchatspec.reports.text import ARROWS, brief, cut, plain, shell_lines, words_of
 from cchatspec.spec import CLAUSES
 
 STYLES: dict[Verdict, str] = {
@@ -36,6 +36,7 @@ _MAX_WIRE_LINES = 16
 
 #: How many characters of a long text are shown; the JSON has all of it.
 _MAX_TEXT = 400
+_MAX_LINES = 2_000
 _MAX_WIRE_TEXT = 140
 #: The columns before a command, which its label takes.
 _COMMAND_INDENT = 12
@@ -50,13 +51,13 @@ def show_failures(results: Results, console: Console) -> None:
         shown = list(cases)
         console.print()
         verdict = shown[0].verdict
-        console.print(Text.assemble((f"{WORDS[verdict]}  {plain(clause)}", STYLES[verdict]), f"  {shown[0].level}"))
+        console.print(Text.assemble((f"{WORDS[verdict]}  {brief(clause)}", STYLES[verdict]), f"  {shown[0].level}"))
         _show_clause(clause, clauses.get(clause), console)
         for case in shown[:_MAX_CASES]:
             _show_failure(case, console)
         if more := [case.id for case in shown[_MAX_CASES:]]:
             console.print()
-            indented(console, Text(f"and {len(more)} more, which are in the JSON: {plain(', '.join(more))}"))
+            indented(console, Text(f"and {len(more)} more, which are in the JSON: {', '.join(map(brief, more))}"))
 
 
 def _clause_rank(case: CaseResult) -> tuple[bool, int]:
@@ -69,14 +70,14 @@ def _show_clause(name: str, clause: ClauseResult | None, console: Console) -> No
     """The words of the clause as they were when it was judged."""
     text, why = words_of(name, clause)
     if text:
-        indented(console, Text(plain(text)))
+        indented(console, Text(brief(text)))
     if why:
-        indented(console, Text(f"It matters: {plain(why)}", style="dim"))
+        indented(console, Text(f"It matters: {brief(why)}", style="dim"))
 
 
 def _show_failure(case: CaseResult, console: Console) -> None:
     console.print()
-    indented(console, Text(plain(case.id), style="bold"))
+    indented(console, Text(brief(case.id), style="bold"))
     labelled(console, "case", case.title)
     if case.flaky:
         labelled(console, "flaky", ", ".join(f"{verdict} in {count}" for verdict, count in case.runs.items()))
@@ -96,7 +97,7 @@ def show_sent(sent: Stimulus, console: Console) -> None:
     """What was sent, and its hexdump."""
     labelled(console, "sent", cut(f"#{sent.connection} {sent.text}", _MAX_TEXT))
     for line in sent.dump:
-        console.print(Text(plain(line), style="dim"))
+        console.print(Text(brief(line), style="dim"))
 
 
 def show_wire(wire: list[WireLine], console: Console) -> None:
@@ -136,11 +137,11 @@ def labelled(console: Console, label: str, text: str) -> None:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=8)
     grid.add_column(overflow="fold")
-    grid.add_row(Text(label, style="dim"), Text(plain(text)))
+    grid.add_row(Text(label, style="dim"), Text(plain(cut(text, _MAX_LINES))))
     console.print(Padding(grid, (0, 0, 0, 2)))
 
 
 def show_command(console: Console, label: str, command: str) -> None:
     """Print a command in lines that can be copied together."""
-    for index, line in enumerate(shell_lines(command, console.width - _COMMAND_INDENT)):
+    for index, line in enumerate(shell_lines(cut(command, _MAX_LINES), console.width - _COMMAND_INDENT)):
         labelled(console, "" if index else label, line)

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from cchatspec.reports.digest import FAMILY_TEXTS, Entry, Report, by_family, entries, problems, target_name
-from cchatspec.reports.text import cut
+from cchatspec.reports.text import cut, plain
 
 _MAX_MESSAGE = 300
 
@@ -58,7 +58,7 @@ def _suite(root: ET.Element, report: Report, name: str, family: str, prefix: str
     suite.set("timestamp", f"{started:%Y-%m-%dT%H:%M:%S}")  # the schema's pattern has no time zone
     properties = ET.SubElement(suite, "properties")
     about = {
-        "tool": f"{report.tool.name} {report.tool.version}",
+        "tool": plain(f"{report.tool.name} {report.tool.version}"),
         "target": target_name(report),
         "family": FAMILY_TEXTS.get(family, ""),
     }

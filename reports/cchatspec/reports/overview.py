@@ -12,7 +12,7 @@ from cchatspec.reports.campaign import Campaign
 from cchatspec.reports.campaigning import show_campaign
 from cchatspec.reports.digest import Outcome, Report, headline, target_name
 from cchatspec.reports.terminal import show_results
-from cchatspec.reports.text import cut, plain
+from cchatspec.reports.text import brief, cut, plain
 
 STYLES: dict[Outcome, str] = {"good": "green", "warned": "yellow", "bad": "bold red", "unknown": "magenta"}
 _WORDS: dict[Outcome, str] = {"good": "well", "warned": "warned", "bad": "BROKEN", "unknown": "unknown"}
@@ -45,10 +45,10 @@ def _show_table(reports: list[tuple[Path, Report]], console: Console) -> None:
     for path, report in reports:
         head = headline(report)
         verdict = Text(_WORDS[head.outcome], style=STYLES[head.outcome])
-        table.add_row(verdict, head.short, Text(cut(target_name(report), _MAX_NAME)), Text(plain(str(path))))
+        table.add_row(verdict, head.short, Text(cut(target_name(report), _MAX_NAME)), Text(brief(str(path))))
     console.print()
     console.rule(Text("all together"), characters="─", style="dim")
     console.print(table)
-    files = " ".join(plain(str(path)) for path, _ in reports)
+    files = " ".join(brief(str(path)) for path, _ in reports)
     console.print()
     console.print(Text(f"'cchatspec report {files} --html report.html' makes one page of them."))

@@ -20,7 +20,7 @@ from rich.text import Text
 from cchatspec.reports.digest import FAMILY_TEXTS, family_of, held, judged
 from cchatspec.reports.failures import STYLES, WORDS, indented, show_command, show_failures
 from cchatspec.reports.results import CaseResult, Results, Summary, Verdict
-from cchatspec.reports.text import plain
+from cchatspec.reports.text import brief
 from cchatspec.spec import OPEN_POINTS
 
 _COLUMNS: tuple[Verdict, ...] = ("pass", "fail", "warn", "inconclusive", "skip")
@@ -58,7 +58,7 @@ def show_durations(results: Results, console: Console) -> None:
     console.print()
     console.print(Text("The slowest cases", style="bold"))
     for case in sorted(results.cases, key=lambda case: -case.duration_s)[:_SLOWEST]:
-        console.print(Text(f"  {case.duration_s:7.3f} s  {plain(case.id)}"))
+        console.print(Text(f"  {case.duration_s:7.3f} s  {brief(case.id)}"))
 
 
 def _show_families(results: Results, console: Console) -> None:
@@ -73,7 +73,7 @@ def _show_families(results: Results, console: Console) -> None:
             Text(str(count), style=STYLES[verdict]) if count else Text("·", style="dim")
             for verdict, count in zip(_COLUMNS, counts, strict=True)
         ]
-        table.add_row(Text(plain(family)), Text(FAMILY_TEXTS.get(family, ""), style="dim"), *cells)
+        table.add_row(Text(brief(family)), Text(FAMILY_TEXTS.get(family, ""), style="dim"), *cells)
     console.print()
     console.print(table)
 
@@ -92,7 +92,7 @@ def _show_known(results: Results, console: Console) -> None:
         console.print()
         console.print(Text("Known failures, by the baseline", style="bold"))
     for case in known:
-        indented(console, Text(plain(f"{case.id}: {case.known}"), style="dim"))
+        indented(console, Text(brief(f"{case.id}: {case.known}"), style="dim"))
 
 
 def _show_undecided(results: Results, console: Console) -> None:
@@ -105,8 +105,8 @@ def _show_undecided(results: Results, console: Console) -> None:
     for (clause, reason), group in groupby(blocked, key=lambda case: (case.blocked_by, case.reason)):
         ids = [case.id for case in group]
         because = f"blocked by {clause}: {reason}" if clause else reason or "no reason given"
-        indented(console, Text.assemble((f"{len(ids)} case{'s' * (len(ids) > 1)}  ", "magenta"), plain(because)))
-        shown = plain(", ".join(ids[:_MAX_IDS]))
+        indented(console, Text.assemble((f"{len(ids)} case{'s' * (len(ids) > 1)}  ", "magenta"), brief(because)))
+        shown = ", ".join(map(brief, ids[:_MAX_IDS]))
         console.print(
             Padding(
                 Text(shown + (f" and {len(ids) - _MAX_IDS} more" if len(ids) > _MAX_IDS else ""), style="dim"),
@@ -121,7 +121,7 @@ def _show_skipped(results: Results, console: Console) -> None:
         console.print()
         console.print(Text("Does not apply to this target", style="bold"))
     for case in skipped:
-        indented(console, Text(plain(f"{case.id}: {case.reason or ''}"), style="dim"))
+        indented(console, Text(brief(f"{case.id}: {case.reason or ''}"), style="dim"))
 
 
 def _show_open_points(results: Results, console: Console) -> None:
@@ -134,7 +134,7 @@ def _show_open_points(results: Results, console: Console) -> None:
     for point, found in seen.items():
         texts = {reading.value: reading.text for reading in OPEN_POINTS[point].readings} if point in OPEN_POINTS else {}
         observed = found.observed or ""
-        table.add_row(Text(f"  {plain(point)}"), Text(plain(observed)), Text(texts.get(observed, ""), style="dim"))
+        table.add_row(Text(f"  {brief(point)}"), Text(brief(observed)), Text(texts.get(observed, ""), style="dim"))
     console.print(table)
 
 
@@ -142,18 +142,18 @@ def _show_end(results: Results, console: Console) -> None:
     count = results.summary
     console.print()
     for note in results.notes:
-        console.print(Text(plain(note), style="yellow"))
+        console.print(Text(brief(note), style="yellow"))
     for problem in results.broken[:_MAX_BROKEN]:
-        console.print(Text(f"The suite itself broke: {plain(problem)}", style="bold red"))
+        console.print(Text(f"The suite itself broke: {brief(problem)}", style="bold red"))
     for problem in results.baseline:
-        console.print(Text(f"The baseline is wrong: {plain(problem)}.", style="bold red"))
+        console.print(Text(f"The baseline is wrong: {brief(problem)}.", style="bold red"))
     words = ", ".join(
         f"{number} {WORDS[verdict].lower()}" for verdict, number in _counts(count) if number or verdict == "pass"
     )
     words += f" ({count.known} known)" if count.known else ""
     unfinished = "" if results.complete else " The run was not finished."
     console.print(
-        Text(f"{words} in {results.duration_s:.1f} s against {plain(results.target.name)}.{unfinished}", style="bold")
+        Text(f"{words} in {results.duration_s:.1f} s against {brief(results.target.name)}.{unfinished}", style="bold")
     )
     console.print(Text(_conclusion(results)))
     _show_first_thing(results, console)
@@ -174,7 +174,7 @@ def _show_first_thing(results: Results, console: Console) -> None:
     if waiting:
         clause, number = waiting.most_common(1)[0]
         wait = "cases wait" if number > 1 else "case waits"
-        console.print(Text(f"Mend {plain(clause)} first: {number} {wait} for it."))
+        console.print(Text(f"Mend {brief(clause)} first: {number} {wait} for it."))
 
 
 def _show_next(results: Results, console: Console, written: str | None, also: Sequence[str]) -> None:
@@ -191,20 +191,21 @@ def _show_next(results: Results, console: Console, written: str | None, also: Se
 
 def all_of_it(written: str, also: Sequence[str]) -> str:
     """Where the JSON is, and what was made of it."""
-    forms = f"; written too: {plain(', '.join(also))}" if also else ""
-    return f"All of it is in {plain(written)}{forms}."
+    forms = f"; written too: {', '.join(map(brief, also))}" if also else ""
+    return f"All of it is in {brief(written)}{forms}."
 
 
 def _conclusion(results: Results) -> str:
     count = results.summary
     broken = _clauses(results, "fail")
     if broken:
-        return f"{_held(results)}Broken: {plain(', '.join(broken))}."
+        return f"{_held(results)}Broken: {', '.join(map(brief, broken))}."
     if not (count.passed or count.warn or count.fail):
         return "No case could be decided, so this says nothing good about the target."
     if warned := _clauses(results, "warn"):
         known = " that the baseline does not know" if count.known else ""
-        return f"{_held(results)}No MUST{known} is broken. Expected of a robust server, and not met: {plain(', '.join(warned))}."
+        unmet = ", ".join(map(brief, warned))
+        return f"{_held(results)}No MUST{known} is broken. Expected of a robust server, and not met: {unmet}."
     if count.known:
         return "Nothing is broken that the baseline does not know."
     if count.inconclusive:

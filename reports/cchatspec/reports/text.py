@@ -16,15 +16,14 @@ from cchatspec.spec import CLAUSES
 
 ARROWS = {"sent": "->", "received": "<-", "event": "--"}
 _LABEL = 9
+_BRIEF = 400
 
 
 def plain(text: str) -> str:
     """The text in one line, with control and formatting characters made visible."""
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode()
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def plain_lines(text: str) -> str:
@@ -35,6 +34,11 @@ def plain_lines(text: str) -> str:
 def cut(text: str, limit: int) -> str:
     """The text, or what fits into so many characters and a sign that there is more."""
     return text if len(text) <= limit else f"{text[: limit - 2]} …"
+
+
+def brief(text: str) -> str:
+    """Text for a terminal: printable, and cut where nobody would read on; the JSON has all of it."""
+    return plain(cut(text, _BRIEF))
 
 
 def words_of(clause: str, judged: ClauseResult | None) -> tuple[str, str]:
@@ -165,16 +169,15 @@ def shell_lines(command: str, width: int) -> list[str]:
 def _shell_words(command: str) -> Iterator[tuple[str, bool]]:
     """The pieces between which a line may end, and whether the white space before each stands in quotes."""
     nested = '"' in command or "\\" in command
-    word, word_quoted, quoted = "", False, False
-    for index, piece in enumerate(command.split(" ")):
-        if index and quoted and nested:
-            word += f" {piece}"
-        elif index:
+    word, word_quoted, quote = "", False, ""
+    for char in command:
+        if char == " " and not (quote and nested):
             yield word, word_quoted
-            word, word_quoted = piece, quoted
-        else:
-            word = piece
-        quoted ^= piece.count("'") % 2 == 1
+            word, word_quoted = "", bool(quote)
+            continue
+        word += char
+        if char in "'\"" and quote in ("", char):
+            quote = "" if quote else char
     yield word, word_quoted
 
 
