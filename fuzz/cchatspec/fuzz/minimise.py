@@ -4,8 +4,8 @@ Whether a script shows it is asked of a predicate, which runs it; each question 
 nothing is asked twice. Reduction goes from the large to the small: whole connections, steps, frames, then cuts, edits, the
 users who are registered before, values, and the bytes and numbers within them. Of a row of things, halves are left out first,
 then quarters, and so on down to single ones, from the end; a number is searched by halving. This is repeated until a whole
-round changes nothing. What is left is written in one normal form: each frame in a step of its own that waits, users and connections
-counted in the order in which they come.
+round changes nothing. What is left is written in one normal form: each frame in a step of its own that waits, users and
+connections counted in the order in which they come.
 
 Every question is derived from the script alone, so the same answers lead to the same result.
 """
