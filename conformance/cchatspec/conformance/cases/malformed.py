@@ -15,8 +15,9 @@ from cchatspec.conformance.harness.expect import (
     register_refused,
     registered,
 )
+from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Peer
-from cchatspec.conformance.harness.steps import bodies, cut, listed
+from cchatspec.conformance.harness.steps import bodies, cut, listed, picked
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     Error,
@@ -237,6 +238,15 @@ def test_huge_length_after_login(alice: Peer) -> None:
     alice.send_bytes(frame_bytes(MessageType.SEND_MESSAGE, b"\x03bob", 2**32 - 1))
 
     assert alice.receive() == one_of(Error(ANYTHING, ANYTHING), closed())
+
+
+@clause("FRAME-HEADER")
+@pytest.mark.parametrize("length", HUGE_LENGTHS, ids=hex_id)
+def test_payload_of_a_huge_frame(alice: Peer, length: int) -> None:
+    """What follows a header that announces gigabytes is its payload, and not read as the next request"""
+    alice.send_bytes(frame_bytes(MessageType.SEND_MESSAGE, build(GetPublicKey(alice.name)), length))
+
+    assert picked(alice.until_end(), PublicKeyResponse) == one_of([closed()], [Ending.DEADLINE])
 
 
 @clause("FRAME-PARTIAL")
