@@ -1,0 +1,180 @@
+"""A connection of the fuzzer: a plain socket, and what has come on it as frames.
+
+It writes without waiting for the target to take everything: while the target does not read, what it sends is read, so two
+peers that both have much to say never wait for each other. It never waits longer than it is told to. How a connection ended
+(FIN, reset, refused) is told apart; that nothing came is for the caller to judge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+from collections import deque
+from time import monotonic
+
+from cchatspec.conformance.harness.outcomes import Ending
+from cchatspec.spec import PAYLOAD_LIMIT, Frame, FrameReader, FrameTooLong
+
+_READ_SIZE = 1 << 18
+_SMALL_BUFFER = 2048
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_DONTWAIT = socket.MSG_DONTWAIT
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+class Link:
+    """One connection to the target; `number` is the script's, or a negative one of the runner's own.
+
+    Attributes:
+        ended: how the target ended it.
+        closed: we have closed it.
+        stalled: nothing is read from it any more.
+        unframed: bytes that no frame can begin with, if such came.
+    """
+
+    def __init__(self, number: int, address: tuple[str, int], patience: float) -> None:
+        self.number = number
+        self.ended: Ending | None = None
+        self.closed = False
+        self.stalled = False
+        self.half_closed = False
+        self.unframed = b""
+        self.frames: deque[Frame] = deque()
+        self._reader = FrameReader(PAYLOAD_LIMIT)
+        self._socket = self._connect(address, patience)
+
+    def _connect(self, address: tuple[str, int], patience: float) -> socket.socket | None:
+        try:
+            made = socket.create_connection(address, timeout=patience)
+        except ConnectionResetError:
+            self.ended = Ending.RST
+            return None
+        except OSError:
+            self.ended = Ending.REFUSED
+            return None
+        with contextlib.suppress(OSError):  # it may have been reset by now, which the first read tells
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.setblocking(True)
+        return made
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can still come."""
+        return self.ended is None and not self.closed and not self.stalled
+
+    @property
+    def half_a_frame(self) -> bytes:
+        """What has come of a frame that is not whole yet."""
+        return self._reader.pending
+
+    def write(self, data: bytes, patience: float) -> bool:
+        """Send bytes; what comes meanwhile is kept. Tells whether all of it has left."""
+        if self._socket is None or self.ended is not None:
+            return False
+        try:
+            sent = self._socket.send(data, _DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return self._failed()
+        return True if sent == len(data) else self._write_rest(memoryview(data)[sent:], patience)
+
+    def _write_rest(self, rest: memoryview, patience: float) -> bool:
+        assert self._socket is not None
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT | (0 if self.stalled else select.POLLIN))
+        until = monotonic() + patience
+        while rest and self.ended is None:
+            ready = poll.poll(max(until - monotonic(), 0) * 1000)
+            if not ready:
+                return False
+            if ready[0][1] & ~select.POLLOUT and not self.stalled:
+                self.read(0)
+            try:
+                rest = rest[self._socket.send(rest, _DONTWAIT) :]
+                until = monotonic() + patience
+            except BlockingIOError:
+                continue
+            except OSError:
+                return self._failed()
+        return not rest
+
+    def _failed(self) -> bool:
+        """A write has failed: read what the target had said before it went."""
+        while self.ended is None and not self.stalled and self.read(0):
+            pass
+        if self.ended is None:
+            self.ended = Ending.RST
+        return False
+
+    def read(self, patience: float) -> bool:
+        """Read once what is there, or wait for it so many seconds; whole frames go to `frames`.
+
+        Tells whether anything came: bytes or the end.
+        """
+        if self._socket is None or self.ended is not None or self.closed or self.stalled:
+            return False
+        try:
+            data = self._receive(patience)
+        except (BlockingIOError, TimeoutError):
+            return False
+        except OSError:
+            self.ended = Ending.RST
+            return True
+        if not data:
+            self.ended = Ending.FIN
+            return True
+        try:
+            self.frames.extend(self._reader.feed(data))
+        except FrameTooLong:
+            # Nothing that follows can be told from the rest of it.
+            self.unframed = self._reader.pending
+            self._reader = FrameReader(PAYLOAD_LIMIT)
+        return True
+
+    def _receive(self, patience: float) -> bytes:
+        assert self._socket is not None
+        try:
+            return self._socket.recv(_READ_SIZE, _DONTWAIT)
+        except BlockingIOError:
+            if patience <= 0:
+                raise
+        self._socket.settimeout(patience)
+        try:
+            return self._socket.recv(_READ_SIZE)
+        finally:
+            self._socket.setblocking(True)
+            if _QUICK_ACK is not None:
+                with contextlib.suppress(OSError):  # what was read counts, also if the connection is gone by now
+                    self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+
+    # Ending
+
+    def stall(self) -> None:
+        """Read nothing more, and leave little room for what comes."""
+        self.stalled = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
+
+    def half_close(self) -> None:
+        """Shut down the sending side."""
+        self.half_closed = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close the connection, without LOGOUT."""
+        self.closed = True
+        if self._socket is not None:
+            self._socket.close()
+
+    def reset(self) -> None:
+        """End the connection with a reset."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.close()

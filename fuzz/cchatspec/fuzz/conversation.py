@@ -1,0 +1,154 @@
+"""Carries out the steps of one script over its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cchatspec.fuzz.encode import encode
+from cchatspec.fuzz.line import Journal, Line, Setting
+from cchatspec.fuzz.requests import Place
+from cchatspec.fuzz.script import Close, Connect, Fence, HalfClose, Reset, Script, ScriptError, Send, Stall, Step
+from cchatspec.fuzz.tracker import Tracker
+from cchatspec.fuzz.users import Cast
+
+#: Whether a fresh connection is answered, and what to say about it.
+Probe = Callable[[], str]
+
+
+class Conversation:
+    """One run of one script.
+
+    Attributes:
+        refused: what kept a connection from being opened, if something did.
+        frames: how many frames were sent.
+        is_whole: every step could be carried out.
+    """
+
+    def __init__(self, setting: Setting, script: Script, cast: Cast, journal: Journal, probe: Probe) -> None:
+        self._setting = setting
+        self._script = script
+        self._cast = cast
+        self._journal = journal
+        self._probe = probe
+        self.lines: dict[int, Line] = {}
+        self.frames = 0
+        self.is_whole = True
+        self.refused: list[str] = []
+        self.tricks = False
+
+    def run(self) -> None:
+        """Carry out all steps, and read what is certain to come on the connections that are left."""
+        model = self._setting.model
+        model.on_challenge = self._challenged
+        for number, step in enumerate(self._script.steps):
+            self._step(number, step)
+            if self.refused or any(line.is_silent for line in self.lines.values()):
+                break
+        self._finish()
+
+    def _challenged(self, tracker: Tracker, challenge: bytes) -> None:
+        line = self.lines.get(tracker.number)
+        if line is not None and line.tracker is tracker:
+            self._cast.challenges.setdefault(tracker.number, []).append(challenge)
+
+    def _step(self, number: int, step: Step) -> None:
+        if isinstance(step, Connect):
+            self._connect(step.connection)
+            return
+        line = self.lines.get(step.connection)
+        if line is None or line.link.closed:
+            return
+        match step:
+            case Send():
+                self._send(number, step, line)
+            case Fence(waits=waits):
+                line.fence(number)
+                if waits:
+                    line.flush()
+                    self._wait(line)
+            case HalfClose():
+                line.flush()
+                self._half_close(line)
+            case Stall():
+                line.flush()
+                self._stall(line)
+            case Close() | Reset():
+                line.flush()
+                self.tricks = True
+                line.note("we reset the connection" if isinstance(step, Reset) else "we close the connection")
+                line.close(reset=isinstance(step, Reset))
+
+    def _connect(self, connection: int) -> None:
+        old = self.lines.get(connection)
+        if old is not None:
+            old.close()
+        line = self.lines[connection] = Line(self._setting, connection, self._journal)
+        self._cast.challenges.pop(connection, None)
+        if line.link.ended is not None:
+            self.refused.append(line.link.ended.value)
+
+    def _send(self, number: int, step: Send, line: Line) -> None:
+        before = line.queued_bytes
+        for index, frame in enumerate(step.frames):
+            place = Place(number, index, frame.edits[0].field if frame.edits else "")
+            try:
+                data = encode(frame, self._cast, step.connection).data
+            except ScriptError as problem:
+                line.note(f"left out: {problem}")
+                self.is_whole = False
+                continue
+            line.queue(data, place)
+            self.frames += 1
+        if step.waits or step.cuts:
+            line.flush([before + cut for cut in step.cuts])
+            if step.waits:
+                self._wait(line)
+
+    def _half_close(self, line: Line) -> None:
+        self.tricks = True
+        line.note("we shut down our sending side")
+        line.link.half_close()
+        line.tracker.half_closed()
+        self._wait(line)
+        if line.is_open:
+            line.pump(self._setting.deadline)
+
+    def _stall(self, line: Line) -> None:
+        self.tricks = True
+        line.note("we read no more")
+        line.link.stall()
+        line.tracker.is_stalled = True
+
+    def _wait(self, line: Line) -> None:
+        """Read what is certain; a target that stays silent is told of, with what else still lives."""
+        if not line.is_open or line.wait(
+            [other for other in self.lines.values() if other is not line and other.is_open]
+        ):
+            return
+        line.is_silent = True
+        alive = self._probe()
+        line.note(alive)
+        self._setting.model.report_silence(line.tracker, alive)
+
+    def _finish(self) -> None:
+        """A fence on every connection that can have one; then all is read that was delivered, and closed."""
+        for line in self.lines.values():
+            if line.is_open and not line.tracker.is_quiet:
+                if line.tracker.is_followed:
+                    line.fence()
+                line.flush()
+        for line in self.lines.values():
+            self._wait(line)
+        self._await_letters()
+
+    def _await_letters(self) -> None:
+        model = self._setting.model
+        for letter in model.letters.owed():
+            line = next((line for line in self.lines.values() if line.tracker is letter.owed), None)
+            if line is not None and not line.wait(until=lambda letter=letter: bool(letter.came)):  # type: ignore[misc]
+                model.report_lost(letter)
+
+    def close(self) -> None:
+        """Close what is still open."""
+        for line in self.lines.values():
+            line.close()

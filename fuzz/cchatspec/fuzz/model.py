@@ -1,0 +1,247 @@
+"""The model of the target: what all connections together show, and what of it no right server could do.
+
+It takes events (bytes that were sent, frames that came, endings) and gives violations. It knows no socket, and no clock but the
+two that it is given, so it can be tested with made-up events. Each connection is followed by a `Tracker`; what they know in
+common is the `World` of users and the `Letters` between them. The words of a violation are made in `wording`.
+"""
+
+from __future__ import annotations
+
+import time as clocks
+from collections.abc import Callable
+
+from cchatspec.conformance.harness.outcomes import Ending
+from cchatspec.fuzz import wording
+from cchatspec.fuzz.letters import Letter, Letters
+from cchatspec.fuzz.requests import LOGIN, SURE_SIZE, Place, Request
+from cchatspec.fuzz.trace import Violation
+from cchatspec.fuzz.tracker import Step, Tracker, state_of
+from cchatspec.fuzz.users import Users
+from cchatspec.fuzz.world import World
+from cchatspec.spec import (
+    Frame,
+    IncomingMessage,
+    MalformedPayload,
+    Message,
+    MessageAck,
+    StatusUpdate,
+    UnknownType,
+    UserListResponse,
+    parse,
+)
+
+#: The numbers of the connections of the bystanders.
+BYSTANDERS = (-1, -2)
+
+#: States, requests and shapes of replies.
+Triple = tuple[str, str, str]
+
+
+class Model:
+    """All that is known of one target since it was started.
+
+    Attributes:
+        violations: what was wrong since they were last taken.
+        triples: what was answered since they were last taken.
+        answered: how many requests of scripts the target has dealt with.
+        limits: how often ERROR 06 came.
+        sure_size: every payload up to this many bytes is within the target's limits.
+        time, date: a clock in seconds that never goes back, and the time in Unix seconds.
+    """
+
+    def __init__(
+        self, users: Users, time: Callable[[], float] = clocks.monotonic, date: Callable[[], float] = clocks.time
+    ) -> None:
+        self.users = users
+        self.time, self.date = time, date
+        self.world = World()
+        self.letters = Letters()
+        self.violations: list[Violation] = []
+        self.triples: list[Triple] = []
+        self.answered = 0
+        self.limits = 0
+        self.sure_size = SURE_SIZE
+        self.trackers: dict[int, Tracker] = {}
+        self._serial = 0
+        self.on_challenge: Callable[[Tracker, bytes], None] = lambda _tracker, _challenge: None
+
+    def connected(self, number: int) -> Tracker:
+        """A connection was opened; `number` is the script's."""
+        self._serial += 1
+        tracker = self.trackers[self._serial] = Tracker(self, self._serial, number)
+        return tracker
+
+    def forget(self, tracker: Tracker) -> None:
+        """Forget a connection that has ended."""
+        self.trackers.pop(tracker.serial, None)
+
+    def was_read_after(self, serial: int, event: int) -> bool:
+        """Whether a request on a connection was answered that was sent after an event."""
+        tracker = self.trackers.get(serial)
+        return tracker is not None and tracker.answered_sent_at > event
+
+    # What comes
+
+    def came(self, tracker: Tracker, frame: Frame) -> Message | None:
+        """Take a frame that came on a connection, and give back what it is, None if nobody can read it."""
+        message = self._read(tracker, frame)
+        if message is None:
+            return None
+        kind = type(message)
+        if kind is IncomingMessage:
+            assert isinstance(message, IncomingMessage)
+            tracker.heard()
+            if not tracker.claims and tracker.is_followed:
+                self.report_unasked(tracker, message)
+            else:
+                self.letters.came(tracker, message)
+        elif kind is StatusUpdate:
+            assert isinstance(message, StatusUpdate)
+            tracker.heard()
+            self._updated(tracker, message)
+        else:
+            tracker.came(message)
+        return message
+
+    def _read(self, tracker: Tracker, frame: Frame) -> Message | None:
+        try:
+            if frame.type & 0x80:
+                message = parse(frame.type, frame.payload)
+                code = getattr(message, "error_code", None)
+                if code is None or 1 <= code <= 8:
+                    return message
+                self._report(tracker, wording.undefined_code(message, code))
+            else:
+                self._report(tracker, wording.not_of_a_server(frame))
+        except UnknownType:
+            self._report(tracker, wording.not_of_a_server(frame))
+        except MalformedPayload as problem:
+            self._report(tracker, wording.unreadable(frame, problem))
+        tracker.give_up()
+        return None
+
+    def unframed(self, tracker: Tracker, data: bytes) -> None:
+        """Bytes came that no frame can begin with."""
+        self._report(tracker, wording.unframed(data))
+        tracker.give_up()
+
+    def ended(self, tracker: Tracker, how: Ending, half_a_frame: bytes = b"") -> None:
+        """The target has ended a connection."""
+        if half_a_frame and tracker.is_followed:
+            self._report(tracker, wording.ended_in_a_frame(half_a_frame))
+            tracker.give_up()
+        tracker.ended_by_target(is_reset=how is Ending.RST)
+
+    def _updated(self, tracker: Tracker, update: StatusUpdate) -> None:
+        if not tracker.claims and tracker.is_followed:
+            self._report(tracker, wording.told_a_stranger(update))
+            return
+        people = list(self.world.variants(update.username))
+        if not any(person.may_be_registered for person in people):
+            self._report(tracker, wording.told_of_nobody(update))
+        elif all(
+            person.account and update.new_status not in person.shown for person in people if person.may_be_registered
+        ):
+            self._report(tracker, wording.told_wrong(update))
+
+    # What trackers tell
+
+    def dealt_with(self, tracker: Tracker, step: Step) -> None:
+        """A request had its reply, or surely has none."""
+        request, reply = step.request, step.reply
+        if request.place.step >= 0 and not request.place.fence:
+            self.answered += 1
+            self.triples.append((state_of(step.before), request.name, wording.shape(reply)))
+        if isinstance(reply, UserListResponse):
+            self._listed(tracker, request, reply)
+        elif isinstance(reply, MessageAck) and reply.status and request.size > self.sure_size:
+            self.sure_size = request.size
+
+    def _listed(self, tracker: Tracker, request: Request, reply: UserListResponse) -> None:
+        found: dict[bytes, int] = {}
+        for user in reply.users:
+            if user.username in found:
+                self._report(tracker, wording.listed_twice(user.username), request)
+                return
+            found[user.username] = user.status
+        self.check_list(tracker, request, found)
+
+    def check_list(self, tracker: Tracker, request: Request, found: dict[bytes, int]) -> None:
+        """Judge who is listed, and with what status, by what was surely so before the list was asked for."""
+        for person in self.world.people():
+            status = found.get(person.name)
+            if status is None:
+                if person.registered and person.since <= request.sent_at and len(found) < 0xFFFF:
+                    self._report(tracker, wording.not_listed(person.name), request)
+                    return
+            elif not person.may_be_registered and not self.world.may_be_taken(person.name):
+                self._report(tracker, wording.listed_nobody(person.name), request)
+                return
+            elif status > 2 or (person.account and status not in person.shown):
+                self._report(tracker, wording.listed_wrong(person.name, status), request)
+                return
+
+    def challenged(self, tracker: Tracker, challenge: bytes) -> None:
+        """A challenge came."""
+        self.on_challenge(tracker, challenge)
+
+    def limited(self) -> None:
+        """ERROR 06 came."""
+        self.limits += 1
+
+    # Violations
+
+    def _report(self, tracker: Tracker, words: wording.Words, request: Request | None = None) -> None:
+        mode, about = tracker.where()
+        request = request or about
+        state = "bystander" if tracker.number in BYSTANDERS else state_of(mode)
+        self.violations.append(_violation(words, state, request))
+
+    def report_reply(self, tracker: Tracker, reply: Message) -> None:
+        """A reply came that answers nothing."""
+        mode, request = tracker.where()
+        self._report(tracker, wording.wrong_reply(request, mode, reply, tracker), request)
+
+    def report_unasked(self, tracker: Tracker, message: IncomingMessage) -> None:
+        """A message was given to a connection that nobody is logged in on."""
+        self._report(tracker, wording.given_to_a_stranger(message))
+
+    def report_ending(self, tracker: Tracker, *, is_reset: bool) -> None:
+        """The target has ended a connection for no reason that it could have."""
+        self._report(tracker, wording.ended(tracker, is_reset=is_reset))
+
+    def report_silence(self, tracker: Tracker, alive: str) -> None:
+        """A request has no reply, or a connection no end; `alive` says what else still lives."""
+        self._report(tracker, wording.silent(tracker, alive))
+        tracker.give_up()
+
+    def report_challenge(self, tracker: Tracker, challenge: bytes) -> None:
+        """A challenge came again."""
+        self._report(tracker, wording.challenge_again(challenge), tracker.request_of(LOGIN))
+
+    def report_unknown_body(self, tracker: Tracker, message: IncomingMessage, altered: Letter | None) -> None:
+        """A message came that nobody sent."""
+        request = altered.request if altered else None
+        self._report(tracker, wording.unknown_body(message, altered), request)
+
+    def report_lost(self, letter: Letter) -> None:
+        """A message did not come where it must have come by now."""
+        self._report(letter.owed or letter.sender, wording.lost(letter), letter.request)
+
+    def report_letter(self, tracker: Tracker, letter: Letter, words: wording.Words) -> None:
+        """Something is wrong with a message."""
+        self._report(tracker, words, letter.request)
+
+
+def _violation(words: wording.Words, state: str, request: Request | None) -> Violation:
+    place = request.place if request else Place(-1)
+    return Violation(
+        kind=words.kind,
+        state=state,
+        request=request.name if request else "(none)",
+        field=place.field,
+        outcome=words.outcome,
+        clause=words.clause,
+        text=words.text,
+        step=place.step,
+    )

@@ -1,0 +1,165 @@
+"""What a right server reads in the stream that we send on one connection, whatever it was cut into and however it was edited.
+
+The stream is split by its own headers: a header that was edited re-frames what follows. Each frame becomes a `Request`, with the
+name of its type, the message that it is by its layout, and how far it departs from that. A request belongs to the place in the
+script where its last byte was sent; the field that was edited is taken from where it began to go wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+from cchatspec.spec import (
+    CLIENT_PAYLOAD_LIMIT,
+    FrameReader,
+    FrameTooLong,
+    MalformedPayload,
+    Message,
+    MessageType,
+    UnknownType,
+    parse,
+)
+
+#: Every server is expected to take payloads of so many bytes; more may be over its limit.
+SURE_SIZE: Final = 1000
+
+REGISTER, LOGIN, GET_KEY, SEND = 0x01, 0x02, 0x03, 0x04
+POLL, SET_STATUS, LIST, LOGOUT = 0x05, 0x06, 0x07, 0x08
+
+_NAMES: Final = {int(kind): kind.name for kind in MessageType}
+_PORTABLE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+_PORTABLE_LENGTH: Final = 31
+
+
+class Form(Enum):
+    """How a request departs from its layout, from the clause that says what comes of it."""
+
+    RIGHT = "right"
+    #: FRAME-MALFORMED: cut short, or with a value that the layout does not name.
+    MALFORMED = "malformed"
+    #: FRAME-TRAILING and FRAME-EMPTY, which are SHOULDs: a server may also take what stands in front.
+    TRAILING = "trailing"
+    #: FRAME-UNKNOWN, a SHOULD.
+    UNKNOWN = "unknown"
+
+
+class Place(NamedTuple):
+    """Where in a script something was sent; `field` is what was edited there, and a fence of the runner's own has step -1."""
+
+    step: int
+    frame: int = 0
+    field: str = ""
+    fence: bool = False
+
+
+#: What is no part of a script.
+OUTSIDE: Final = Place(-1)
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """A frame that we sent, as a right server reads it.
+
+    Attributes:
+        message: what it says, without trailing bytes.
+        size: the length of its payload.
+        sent_at: the event at which it was sent.
+    """
+
+    kind: int
+    form: Form
+    message: Message | None
+    size: int
+    place: Place
+    sent_at: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of its layout."""
+        return name_of(self.kind)
+
+
+def name_of(kind: int) -> str:
+    """The name of a message type, or its number."""
+    return _NAMES.get(kind) or f"0x{kind:02x}"
+
+
+def is_portable(name: bytes) -> bool:
+    """Whether every server has to take this name. REG-PORTABLE."""
+    return 0 < len(name) <= _PORTABLE_LENGTH and _PORTABLE.issuperset(name)
+
+
+class Stream:
+    """Splits what is sent on one connection.
+
+    Attributes:
+        is_lost: a server need not read any further: a header announced more than any server has to take. FRAME-OVERSIZE.
+    """
+
+    def __init__(self) -> None:
+        self.is_lost = False
+        self._reader = FrameReader(CLIENT_PAYLOAD_LIMIT)
+        self._field = ""
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether the next byte begins a frame."""
+        return not self.is_lost and not self._reader
+
+    @property
+    def has_large_open(self) -> bool:
+        """Whether half a frame is open that may be over the limit of a server."""
+        pending = self._reader.pending
+        return len(pending) >= 5 and int.from_bytes(pending[:4], "big") > SURE_SIZE
+
+    def feed(self, data: bytes, place: Place) -> Iterator[Request]:
+        """The requests that are whole with these bytes."""
+        if self.is_lost:
+            return
+        field = self._field if self._reader and self._field else place.field
+        try:
+            for frame in self._reader.feed(data):
+                yield read(frame.type, frame.payload, place if field == place.field else place._replace(field=field))
+        except FrameTooLong:
+            self.is_lost = True
+        self._field = field if self._reader else ""
+
+
+def read(kind: int, payload: bytes, place: Place = OUTSIDE) -> Request:
+    """The request that a frame is."""
+    size = len(payload)
+    if not 0 < kind <= LOGOUT:
+        return Request(kind, Form.UNKNOWN, None, size, place)
+    try:
+        return Request(kind, Form.RIGHT, parse(kind, payload), size, place)
+    except (MalformedPayload, UnknownType):
+        end = _end(kind, payload)
+    if end is not None and end < size:
+        try:
+            return Request(kind, Form.TRAILING, parse(kind, payload[:end]), size, place)
+        except MalformedPayload:
+            pass
+    return Request(kind, Form.MALFORMED, None, size, place)
+
+
+def _end(kind: int, payload: bytes) -> int | None:
+    """Where the layout of a request ends, by the lengths inside; None if it is beyond the payload."""
+    if kind in (POLL, LIST, LOGOUT):
+        return 0
+    if not payload:
+        return None
+    end = 1
+    if kind != SET_STATUS:
+        end += payload[0]
+    if kind == REGISTER:
+        end += 32
+    elif kind == LOGIN:
+        end += 64
+    elif kind == SEND:
+        if len(payload) < end + 2:
+            return None
+        end += 2 + int.from_bytes(payload[end : end + 2], "big")
+    return end if end <= len(payload) else None

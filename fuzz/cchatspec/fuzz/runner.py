@@ -1,0 +1,303 @@
+"""Runs scripts against a target and judges what comes: the fuzzer's hands and eyes.
+
+A run lends accounts to the script's users, carries out its steps, reads what is certain to come, collects what was queued, and
+gives back a trace. Between scripts a pair of bystanders chats, who must notice nothing. Nothing that a target does makes a run
+raise; only a target that cannot be started again does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from time import monotonic
+
+from cchatspec.conformance.harness.launch import Launcher, accepts
+from cchatspec.conformance.harness.outcomes import TargetError
+from cchatspec.conformance.harness.target import Target
+from cchatspec.fuzz.bystanders import Pair
+from cchatspec.fuzz.conversation import Conversation
+from cchatspec.fuzz.line import Journal, Line, Setting, log_in
+from cchatspec.fuzz.model import Model
+from cchatspec.fuzz.script import Script
+from cchatspec.fuzz.trace import Trace, Violation
+from cchatspec.fuzz.users import Account, Cast, Users
+from cchatspec.spec import GetMessages, RegisterUser
+
+#: A reply may take so many round trips, and so many seconds at least and at most.
+_ROUND_TRIPS = 50
+_SHORTEST_S = 0.25
+_LONGEST_S = 5.0
+
+#: So many accounts are registered at once.
+_AT_ONCE = 16
+
+#: The pair is asked after so many scripts, and after each with a trick of delivery.
+_PAIR_EVERY = 8
+
+_COLLECTOR, _REGISTRAR, _PROBE = -3, -4, -5
+
+
+class Runner:
+    """Runs scripts against one target.
+
+    Attributes:
+        executions: scripts that were delivered and answered.
+        frames, answered: frames of scripts that were sent, and that the target has dealt with.
+        refused: what the target refused, and how often.
+        restarts: how often it was started again because it had died or hung.
+
+    Raises:
+        TargetError: the target takes no registration, so nothing can be tried.
+    """
+
+    def __init__(self, target: Target, seed: int) -> None:
+        self.target = target
+        self.users = Users(seed)
+        self.executions = self.frames = self.answered = self.restarts = 0
+        self.refused: Counter[str] = Counter()
+        self._runs = 0
+        self._since_pair = 0
+        self._begin()
+
+    # Starting
+
+    def _begin(self) -> None:
+        """Learn the target's round trip and register the resident, whose name fences ask for."""
+        self.model = Model(self.users)
+        self.setting = Setting(self.target.address, self.model, deadline=_LONGEST_S)
+        self._pair: Pair | None = None
+        for _ in range(1000):
+            resident = self.users.new()
+            line = Line(self.setting, _REGISTRAR, Journal())
+            began = monotonic()
+            came = self._register(line, [resident])
+            self.setting.deadline = min(max(_ROUND_TRIPS * (monotonic() - began), _SHORTEST_S), _LONGEST_S)
+            line.close()
+            if came:
+                self.setting.resident = (resident.name, resident.key)
+                return
+            if not line.tracker.has_answered:
+                break
+            # The names of this tag were taken by an earlier campaign.
+            self.users.restart(self.users.tag + 1)
+        raise TargetError(f"{self.target.host}:{self.target.port} registers no user: {self._why(line)}")
+
+    @staticmethod
+    def _why(line: Line) -> str:
+        if line.link.ended is not None:
+            return line.link.ended.value
+        return "its answers cannot be read" if line.tracker.has_answered else "no reply before the deadline"
+
+    def renew(self) -> None:
+        """A fresh start: a launched target is started again, and all names and connections are new.
+
+        Raises:
+            TargetError: it cannot be started again.
+        """
+        self._close_lines()
+        if self.target.launcher is not None:
+            self.target.launcher.stop()
+            self._launch(self.target.launcher.command)
+        self.users.restart(self.users.tag + 1)
+        self._begin()
+
+    def _launch(self, command: str) -> None:
+        launcher = Launcher(command)
+        launcher.start()
+        self.target.launcher = launcher
+        self.target.host, self.target.port = launcher.host, launcher.port
+
+    def close(self) -> None:
+        """Close all connections; the target is left as it is."""
+        self._close_lines()
+
+    def _close_lines(self) -> None:
+        if self._pair is not None:
+            self._pair.close()
+            self._pair = None
+
+    # Running
+
+    def run(self, script: Script, *, thorough: bool = False) -> Trace:
+        """Run a script and say what happened.
+
+        Args:
+            script: what to do.
+            thorough: ask the bystanders afterwards in any case, also for the list of users.
+
+        Raises:
+            TargetError: the target is gone and cannot be started again.
+        """
+        trace = Trace(script)
+        journal = Journal(trace.events)
+        model = self.model
+        limits = model.limits
+        model.violations.clear()
+        model.triples.clear()
+        model.answered = 0
+        self.users.signatures.clear()
+        self._runs += 1
+        cast = self._cast(script, trace)
+        if cast is None:
+            return self._done(trace)
+        talk = Conversation(self.setting, script, cast, journal, self._probe)
+        talk.run()
+        trace.frames, trace.answered = talk.frames, model.answered
+        trace.triples = list(model.triples)
+        trace.delivered = talk.is_whole and not talk.refused
+        trace.refused += talk.refused
+        talk.close()
+        self._since_pair += 1
+        self._settle(cast, journal)
+        if thorough or talk.tricks or model.violations or self._since_pair >= _PAIR_EVERY:
+            self._ask_pair(journal, thorough=thorough)
+        if model.limits > limits:
+            trace.refused.append("ERROR 06")
+            trace.delivered = False
+        for line in talk.lines.values():
+            model.forget(line.tracker)
+        trace.violations = list(model.violations)
+        self._look_after(trace, talk)
+        return self._done(trace)
+
+    def _done(self, trace: Trace) -> Trace:
+        self.executions += trace.delivered
+        self.frames += trace.frames
+        self.answered += trace.answered
+        self.refused.update(trace.refused)
+        return trace
+
+    def _look_after(self, trace: Trace, talk: Conversation) -> None:
+        """Find out whether the target still lives, where there is reason to doubt it, and start it again if not."""
+        launcher = self.target.launcher
+        doubtful = bool(trace.violations) or bool(talk.refused)
+        if launcher is not None and launcher.died:
+            trace.output = launcher.tail()
+            trace.violations.append(self._crash(f"the process ended with {launcher.how_it_ended()}", trace))
+        elif doubtful and not accepts(*self.target.address):
+            trace.violations.append(self._crash("nobody accepts connections any more", trace))
+        elif not any(violation.kind == "hang" for violation in trace.violations) or self.alive():
+            return
+        trace.delivered = trace.delivered or bool(trace.violations)
+        self.restarts += launcher is not None
+        if launcher is not None:
+            trace.output = trace.output or launcher.tail()
+            self.renew()
+
+    @staticmethod
+    def _crash(how: str, trace: Trace) -> Violation:
+        """The crash takes the place in the script of what it showed by first."""
+        first = next(iter(trace.violations), None)
+        state, request, field = (first.state, first.request, first.field) if first else ("bystander", "(none)", "")
+        trace.violations = [violation for violation in trace.violations if violation.kind not in ("disconnect", "hang")]
+        text = f"The target went down: {how}."
+        step = first.step if first else -1
+        return Violation("crash", state, request, field, how, "ROBUST-ALIVE", text, step)
+
+    # Accounts
+
+    def _cast(self, script: Script, trace: Trace) -> Cast | None:
+        lent: dict[str, Account] = {}
+        for user in script.registered:
+            account = self.users.lend() or self._new_account()
+            if account is None:
+                trace.refused.append("registration")
+                return None
+            lent[user] = account
+        for account in lent.values():
+            self.model.world.admit(account, registered=True)
+        cast = Cast(self.users, lent, self._runs)
+        for user in _users_of(script):
+            self.model.world.admit(cast.account(user), registered=user in lent)
+        return cast
+
+    def _new_account(self) -> Account | None:
+        """Register some accounts, and lend one."""
+        line = Line(self.setting, _REGISTRAR, Journal())
+        made = self._register(line, [self.users.new() for _ in range(_AT_ONCE)])
+        line.close()
+        self.model.forget(line.tracker)
+        self.users.pool.extend(made)
+        return self.users.lend()
+
+    def _register(self, line: Line, accounts: list[Account]) -> list[Account]:
+        """Register accounts on a line, and give back those that were taken."""
+        world = self.model.world
+        for account in accounts:
+            world.admit(account, registered=False)
+            line.queue_message(RegisterUser(account.name, account.key))
+        line.flush()
+        line.wait()
+        return [account for account in accounts if world.person(account.name).registered]
+
+    def _settle(self, cast: Cast, journal: Journal) -> None:
+        """Collect what was queued for the script's users, and take those back who are as they were."""
+        world, letters = self.model.world, self.model.letters
+        strange = b" ".join(self.model.world.prune()).lower()
+        for account in cast.accounts.values():
+            person = world.person(account.name)
+            is_ours = person.registered is True and person.keys == {account.key}
+            if is_ours and letters.may_wait(account.name):
+                self._collect(account, journal)
+            is_clean = not letters.may_wait(account.name)
+            letters.forget(account.name)
+            if is_ours and is_clean and account.name[:6] not in strange and account.name[-6:] not in strange:
+                self.users.take_back(account)
+            else:
+                world.forget(account)
+
+    def _collect(self, account: Account, journal: Journal) -> None:
+        """Log in as somebody for whom messages may wait, and read them."""
+        line = Line(self.setting, _COLLECTOR, journal)
+        letters = self.model.letters
+        try:
+            if not log_in(line, account.name, lambda challenge: self.users.sign(account, challenge)):
+                return
+            line.queue_message(GetMessages())
+            line.fence()
+            line.flush()
+            line.wait()
+            due = letters.queued(account.name)
+            if due and not line.wait(until=lambda: not letters.queued(account.name)):
+                for letter in letters.queued(account.name)[:1]:
+                    self.model.report_lost(letter)
+        finally:
+            line.close()
+            self.model.forget(line.tracker)
+
+    # Whether it lives
+
+    def alive(self) -> bool:
+        """Whether a fresh connection is answered."""
+        line = Line(self.setting, _PROBE, Journal())
+        line.fence()
+        line.flush()
+        answered = line.wait() and line.tracker.has_answered
+        line.close()
+        self.model.forget(line.tracker)
+        return answered
+
+    def _probe(self) -> str:
+        before = len(self.model.violations)
+        alive = self.alive()
+        del self.model.violations[before:]
+        return "a fresh connection is answered" if alive else "a fresh connection is not answered either"
+
+    def _ask_pair(self, journal: Journal, *, thorough: bool) -> None:
+        self._since_pair = 0
+        if self._pair is None or not self._pair.is_fit:
+            self._close_lines()
+            self._pair = Pair.meet(self.setting, self.users, journal, self._register)
+        if self._pair is not None:
+            self._pair.chat(journal, thorough=thorough)
+
+
+def _users_of(script: Script) -> list[str]:
+    """All users that a script speaks of, in their order."""
+    found = dict.fromkeys(script.registered)
+    for step in script.steps:
+        for frame in getattr(step, "frames", ()):
+            for value in frame.values.values():
+                user = getattr(value, "user", None)
+                if user is not None:
+                    found[user] = None
+    return list(found)

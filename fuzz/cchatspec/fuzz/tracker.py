@@ -1,0 +1,477 @@
+"""Follows one connection: which request each reply answers, and which states the connection can be in.
+
+The replies come in the order of the requests, but not every request has one: GET_MESSAGES and SET_STATUS are silent, and a
+frame that only a SHOULD speaks of may be passed over. So a reply can have more than one place, and the connection more than one
+state. A `Guess` is one of them: how many requests have been dealt with, and the mode that the connection is in by then. A reply
+moves each guess on, or rules it out; when none is left, no right server could have sent it, and that is a violation. After one,
+the connection is no longer followed, so that one fault is told once.
+
+Facts about the world are taken from a reply only if all guesses agree on what it answered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cchatspec.fuzz.judge import FRESH, LIMITED, STANDS, TERMINATED, Mode, answers, silently
+from cchatspec.fuzz.requests import (
+    LOGIN,
+    LOGOUT,
+    OUTSIDE,
+    Form,
+    Place,
+    Request,
+    Stream,
+)
+from cchatspec.spec import (
+    Error,
+    LoginResponse,
+    LoginUser,
+    Message,
+    MessageAck,
+    RegisterResponse,
+    RegisterUser,
+    SendMessage,
+    SetStatus,
+)
+
+if TYPE_CHECKING:
+    from cchatspec.fuzz.model import Model
+    from cchatspec.fuzz.world import World
+
+#: More guesses than this are not followed.
+_MOST_GUESSES: Final = 64
+
+#: After so many seconds a target may have run out of patience with a connection that is silent or stopped in mid frame.
+PATIENCE_S: Final = 0.9
+
+
+class Guess(NamedTuple):
+    """So many requests have been dealt with, and this is the mode after them."""
+
+    done: int
+    mode: Mode
+
+
+class Step(NamedTuple):
+    """One request that was dealt with: its reply, None if it had none, and the modes before and after."""
+
+    request: Request
+    reply: Message | None
+    before: Mode
+    after: Mode
+
+
+class Path(NamedTuple):
+    """A guess, and the steps that led to it from the guess before."""
+
+    guess: Guess
+    steps: tuple[Step, ...]
+
+
+class Tracker:
+    """One connection, as a right server may see it.
+
+    Attributes:
+        serial: tells the connections of a campaign apart.
+        number: the script's number of the connection.
+        challenges: the challenges that came on this connection.
+        is_followed: whether replies can still be attributed.
+        is_limited: ERROR 06 has come.
+        said_error: the last frame that came is an ERROR.
+        has_answered: a frame has come.
+        ended: the target has ended it; `closed`: we have.
+        logged_in_at: the event at which the user was known to be logged in.
+        sent_time: when bytes were last sent, by the model's clock.
+        answered_sent_at: the event at which the last request was sent that has a reply.
+        is_stalled: nobody reads from it.
+    """
+
+    def __init__(self, model: Model, serial: int, number: int) -> None:
+        self.model = model
+        self.world: World = model.world
+        self.serial, self.number = serial, number
+        self.stream = Stream()
+        self.challenges: list[bytes] = []
+        self.is_followed = True
+        self.is_limited = False
+        self.said_error = False
+        self.has_answered = False
+        self.is_half_closed = False
+        self.ended = self.closed = False
+        self.is_stalled = False
+        self.answered_sent_at = 0
+        self.logged_in_at = 0
+        self.sent_time = model.time()
+        self.pending: deque[Request] = deque()
+        self.last: Request | None = None
+        self._first = 0
+        self._guesses: tuple[Guess, ...] = (Guess(0, FRESH),)
+        self._users: frozenset[bytes] = frozenset()
+        self._claims: set[bytes] = set()
+        self._is_settled = True
+
+    @property
+    def sure_size(self) -> int:
+        """Every payload up to this many bytes is surely within the target's limits."""
+        return self.model.sure_size
+
+    # What is known
+
+    @property
+    def modes(self) -> set[Mode]:
+        """All modes that the connection may be in."""
+        return {guess.mode for guess in self._guesses}
+
+    @property
+    def users(self) -> frozenset[bytes]:
+        """Everybody who may be logged in here, nobody left out."""
+        return self._users
+
+    def where(self) -> tuple[Mode, Request | None]:
+        """The request that comes next, or the last one if none is open, and the mode that it met, by the likeliest guess."""
+        guess = min(self._guesses, key=lambda guess: guess.done)
+        mode = guess.mode
+        for at in range(guess.done - self._first, len(self.pending)):
+            request = self.pending[at]
+            after = silently(request, mode, self)
+            if not after or mode.over:
+                return mode, request
+            mode = after[0]
+        if guess.done - self._first < len(self.pending):
+            return guess.mode, self.pending[-1]
+        return guess.mode, self.last
+
+    def request_of(self, kind: int) -> Request | None:
+        """The first open request of a kind, or the last that was dealt with."""
+        return next((request for request in self.pending if request.kind == kind), self.last)
+
+    def heard(self) -> None:
+        """Something came that is no reply."""
+        self.said_error = False
+        self.has_answered = True
+
+    @property
+    def claims(self) -> frozenset[bytes]:
+        """Everybody who may be logged in here by now, those whose proof is under way among them."""
+        return frozenset(self._claims)
+
+    @property
+    def may_be_stranger(self) -> bool:
+        """Whether it may be that nobody is logged in here."""
+        return any(guess.mode.user is None for guess in self._guesses)
+
+    def is_surely(self, name: bytes) -> bool:
+        """Whether this user is logged in here, and everything is as it should be."""
+        return (
+            self.is_followed
+            and not (self.ended or self.closed or self.is_half_closed or self.is_stalled)
+            and all(guess.mode.user == name and not guess.mode.over for guess in self._guesses)
+            and not any(request.kind in (LOGIN, LOGOUT) for request in self.pending)
+        )
+
+    @property
+    def state(self) -> str:
+        """`new`, `challenged`, `in` or `out`."""
+        return state_of(self._guesses[0].mode)
+
+    def proved(self, message: LoginUser) -> Iterator[bytes]:
+        """Everybody whom this proof may log in: by their own key, over a challenge of this connection."""
+        made = self.model.users.signatures.get(message.signature)
+        if made is None or made[1] not in self.challenges:
+            return
+        names = {message.username} | {guess.mode.asked for guess in self._guesses if guess.mode.hand == STANDS}
+        for name in names:
+            if self.world.may_have_key(name, made[0]):
+                yield name
+
+    def is_proof(self, message: LoginUser, challenge: bytes) -> bool:
+        """Whether every server has to take this proof."""
+        made = self.model.users.signatures.get(message.signature)
+        person = self.world.person(message.username)
+        return made is not None and made[1] == challenge and person.keys == {made[0]} and not person.pending
+
+    def is_push_sure(self, request: Request, message: SendMessage) -> bool:
+        """Whether the recipient is surely logged in, reads, and has nothing queued that must come first."""
+        if request.form is not Form.RIGHT or not message.encrypted_message or request.size > self.sure_size:
+            return False
+        session = self.world.sole_session(message.recipient)
+        if session is None or not 0 < session.logged_in_at <= request.sent_at:
+            return False
+        person = self.world.person(message.recipient)
+        return 0 not in person.status and not self.model.letters.is_waiting(person.name)
+
+    # What we send
+
+    def sent(self, data: bytes, place: Place = OUTSIDE) -> None:
+        """Take bytes that are sent, all of one place."""
+        now = self.world.tick()
+        self.sent_time = self.model.time()
+        for request in self.stream.feed(data, place):
+            request.sent_at = now
+            self.pending.append(request)
+            self._expect(request)
+        self._is_settled = False
+
+    def _expect(self, request: Request) -> None:
+        """Allow for what the request may do from now on."""
+        message = request.message
+        if isinstance(message, RegisterUser):
+            self.world.register_sent(request, message.username, message.public_key)
+        elif isinstance(message, LoginUser):
+            for name in self.proved(message):
+                self._may_enter(name)
+        elif isinstance(message, SendMessage):
+            self.model.letters.post(self, request, message)
+        elif isinstance(message, SetStatus):
+            for name in self._users:
+                self.world.person(name).may_have_status(message.status)
+
+    def _may_enter(self, name: bytes) -> None:
+        for person in self.world.variants(name):
+            if person.may_be_registered:
+                person.sessions[self.serial] = self
+                person.may_have_status(1)
+                self._claims.add(person.name)
+
+    # What comes
+
+    def came(self, message: Message) -> None:
+        """Take a frame that came and is no STATUS_UPDATE and no INCOMING_MESSAGE."""
+        self.said_error = type(message) is Error
+        self.has_answered = True
+        if not self.is_followed:
+            return
+        if type(message) is Error and message.error_code == LIMITED:
+            self._limit()
+            return
+        paths = [path for guess in self._guesses for path in self._paths(guess, message)]
+        if not paths and type(message) is Error and message.error_code == TERMINATED and self._may_be_terminated():
+            self._guesses = tuple({guess._replace(mode=guess.mode._replace(over=True)) for guess in self._guesses})
+            return
+        if not paths or len(paths) > _MOST_GUESSES:
+            if not paths:
+                self.model.report_reply(self, message)
+            self.give_up()
+            return
+        self._advance(paths)
+
+    def _paths(self, guess: Guess, reply: Message) -> Iterator[Path]:
+        """All ways in which the reply can answer a request behind a guess."""
+        open_: list[Path] = [Path(guess, ())]
+        while open_:
+            (done, mode), steps = open_.pop()
+            if done - self._first >= len(self.pending):
+                continue
+            request = self.pending[done - self._first]
+            for after in answers(request, mode, reply, self):
+                yield Path(Guess(done + 1, after), (*steps, Step(request, reply, mode, after)))
+            open_ += [
+                Path(Guess(done + 1, after), (*steps, Step(request, None, mode, after)))
+                for after in silently(request, mode, self)
+            ]
+
+    def _advance(self, paths: list[Path]) -> None:
+        self._guesses = tuple({path.guess for path in paths})
+        self.world.tick()
+        if len(paths) == 1:
+            for step in paths[0].steps:
+                self._dealt_with(step)
+        else:
+            self._agree(paths)
+        least = min(guess.done for guess in self._guesses)
+        while self._first < least:
+            self.last = self.pending.popleft()
+            self._first += 1
+        self._update_users()
+
+    def _agree(self, paths: list[Path]) -> None:
+        """Take as facts what all paths have in common; what they differ about stays possible."""
+        common = set(paths[0].steps).intersection(*(path.steps for path in paths[1:]))
+        for step in paths[0].steps:
+            if step in common:
+                self._dealt_with(step)
+        for step in {step for path in paths for step in path.steps} - common:
+            self._unresolved(step.request)
+            if step.after.challenge:
+                self._challenged(step.after.challenge)
+
+    def _dealt_with(self, step: Step) -> None:
+        """A request had its effect, or surely none."""
+        request, reply, before, after = step
+        message = request.message
+        if reply is not None:
+            self.answered_sent_at = request.sent_at
+        self.model.dealt_with(self, step)
+        if isinstance(message, RegisterUser):
+            code = 0 if isinstance(reply, RegisterResponse) and reply.success else 1
+            self.world.register_answered(request, message.username, message.public_key, code)
+        elif isinstance(message, SendMessage):
+            ack = reply if isinstance(reply, MessageAck) else None
+            self.model.letters.answered(self, request, before.user, ack)
+        elif request.kind == LOGIN and isinstance(reply, LoginResponse) and reply.success:
+            if after.challenge and after.challenge != before.challenge:
+                self._challenged(after.challenge, is_sure=True)
+            elif after.user is not None:
+                self._entered(after.user)
+        elif isinstance(message, SetStatus) and reply is None and before.user is not None:
+            self.world.person(before.user).set_status(message.status, is_sure=request.form is Form.RIGHT)
+
+    def _entered(self, name: bytes) -> None:
+        person = self.world.person(name)
+        self.logged_in_at = self.world.clock
+        person.set_status(1, is_sure=len(person.sessions) == 1)
+
+    def _challenged(self, challenge: bytes, *, is_sure: bool = False) -> None:
+        if is_sure and challenge in self.world.challenges:
+            self.model.report_challenge(self, challenge)
+        self.world.challenges.add(challenge)
+        if challenge not in self.challenges[-1:]:
+            self.challenges.append(challenge)
+            self.model.challenged(self, challenge)
+
+    def _unresolved(self, request: Request) -> None:
+        """Nobody will know what became of a request."""
+        message = request.message
+        if isinstance(message, RegisterUser):
+            self.world.register_lost(request, message.username, message.public_key)
+        elif isinstance(message, SendMessage):
+            self.model.letters.lost_track(request)
+
+    def _update_users(self) -> None:
+        users = frozenset([guess.mode.user for guess in self._guesses if guess.mode.user is not None])
+        if users == self._users and len(self._claims) == len(users):
+            return
+        may_be = set(users)
+        for request in self.pending:
+            if isinstance(request.message, LoginUser):
+                may_be.update(self.proved(request.message))
+        folded = {name.lower() for name in may_be}
+        for name in [name for name in self._claims if name.lower() not in folded]:
+            self._leave(name)
+        for name in users - self._users:
+            self._may_enter(name)
+        self._users = users
+
+    def _leave(self, name: bytes) -> None:
+        self._claims.discard(name)
+        person = self.world.person(name)
+        if person.sessions.pop(self.serial, None) is not None:
+            person.left_at = self.world.tick()
+            person.set_status(0, is_sure=not person.sessions)
+
+    # How it ends
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every request that must have a reply may have had it."""
+        if not self._is_settled:
+            self._is_settled = not self.is_followed or any(True for guess in self._guesses for _ in self._rests(guess))
+        return self._is_settled
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the last request was answered, and no other is open."""
+        return not self.pending and self.stream.is_in_step
+
+    @property
+    def must_end(self) -> bool:
+        """Whether the target has to end the connection, now that all has been read that we have sent. LOGOUT-CLOSE."""
+        if not self.is_followed:
+            return False
+        rests = [mode for guess in self._guesses for mode in self._rests(guess)]
+        return bool(rests) and all(mode.over for mode in rests)
+
+    def _rests(self, guess: Guess) -> Iterator[Mode]:
+        """The modes that a guess leads to if nothing more comes."""
+        modes = {guess.mode}
+        for at in range(guess.done - self._first, len(self.pending)):
+            modes = {after for mode in modes for after in silently(self.pending[at], mode, self)}
+        yield from modes
+
+    def closed_by_us(self) -> None:
+        """We have closed the connection; whoever was logged in stays so until the target notices."""
+        self.closed = True
+        self._abandon()
+        for name in self._claims:
+            self.world.person(name).may_have_status(0)
+
+    def half_closed(self) -> None:
+        """We have shut down our sending side."""
+        self.is_half_closed = True
+
+    def ended_by_target(self, *, is_reset: bool) -> None:
+        """The target has ended the connection."""
+        if self.ended:
+            return
+        self.ended = True
+        if self.is_followed and not self._may_end(is_reset):
+            self.model.report_ending(self, is_reset=is_reset)
+        self.world.tick()
+        self._abandon()
+        for name in list(self._claims):
+            self._leave(name)
+
+    def _abandon(self) -> None:
+        for request in self.pending:
+            self._unresolved(request)
+
+    def forget_sessions(self) -> None:
+        """The target has noticed that we have closed the connection."""
+        for name in list(self._claims):
+            self._leave(name)
+
+    def give_up(self) -> None:
+        """Follow the connection no further: anything may come, and anything may have happened."""
+        self.is_followed = False
+        self._abandon()
+
+    def _limit(self) -> None:
+        """ERROR 06: any request since the last reply may have been refused, and the next ones too."""
+        self.is_limited = True
+        self.model.limited()
+        self.give_up()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was sent for so long that a target may run out of patience."""
+        return self.model.time() - self.sent_time > PATIENCE_S
+
+    def _may_be_terminated(self) -> bool:
+        """Whether ERROR 08 may come unasked: another session takes over, or the target was kept waiting."""
+        if self.is_idle or self.is_half_closed or not self.stream.is_in_step:
+            return True
+        people = [self.world.person(name) for name in self._claims]
+        return any(len(person.sessions) > 1 or person.left_at > self.logged_in_at for person in people)
+
+    def _may_end(self, is_reset: bool) -> bool:
+        if self.said_error or self.stream.is_lost or self.stream.has_large_open:
+            return True
+        if self.is_idle and (self.is_settled or not self.stream.is_in_step):
+            return True
+        if self.is_half_closed and self.is_settled:
+            return True
+        if any(request.form is Form.UNKNOWN or request.size > self.sure_size for request in self.pending):
+            return True
+        if is_reset and any(request.form is not Form.RIGHT for request in self.pending):
+            return True  # the ERROR may have gone with what the target had not read
+        return any(mode.over for guess in self._guesses for mode in self._passing(guess))
+
+    def _passing(self, guess: Guess) -> Iterator[Mode]:
+        """All modes that a guess passes through if nothing more comes, as far as that is possible."""
+        modes = {guess.mode}
+        yield from modes
+        for at in range(guess.done - self._first, len(self.pending)):
+            modes = {after for mode in modes for after in silently(self.pending[at], mode, self)}
+            yield from modes
+
+
+def state_of(mode: Mode) -> str:
+    """`new`, `challenged`, `in` or `out`."""
+    if mode.over:
+        return "out"
+    if mode.user is not None:
+        return "in"
+    return "challenged" if mode.hand == STANDS else "new"
