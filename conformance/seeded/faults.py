@@ -46,16 +46,7 @@ _SUITE_OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 #: Faults that the suite does not catch by their own clause, each with the reason.
-KNOWN_SURVIVORS: dict[str, str] = {
-    "greeting": "the greeting is taken for the reply to the first registration, so that REG-OK fails and blocks all else",
-    "no-underscore": "the suite's own names have underscores, so that REG-OK fails and blocks all else",
-    "queue-time-of-delivery": "shows only if seconds pass between sending and delivery, and no case waits",
-    "limit-for-all": "ERROR 06 to a bystander leaves the case undecided where it should fail it",
-    "reset-ends-all": "the bystanders' one message is through before the server has taken note of the reset",
-    "reset-keeps-the-lock": "the bystanders' one message is through before the server has taken note of the reset",
-    "slots-leak": "the bystanders are connected already; that nobody new can connect is found as ROBUST-ALIVE",
-    "handshakes-leak": "the refused challenge blocks the case by LOGIN-CHALLENGE where it should fail it",
-}
+KNOWN_SURVIVORS: dict[str, str] = {}
 
 
 def _read() -> dict[str, Fault]:

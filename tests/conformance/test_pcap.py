@@ -89,7 +89,7 @@ def test_a_refused_connection_is_a_reset(tmp_path: Path) -> None:
 
 
 def test_the_harness_logs_endings_in_the_words_that_the_capture_knows() -> None:
-    peer = (Path(__file__).parents[2] / "conformance/cchatspec/conformance/harness/peer.py").read_text()
+    peer = (Path(__file__).parents[2] / "conformance/cchatspec/conformance/harness/line.py").read_text()
     words = ["we shut down our sending side", "we close the connection", "we reset the connection", "not connected: "]
 
     assert [text for text in words if f'"{text}' not in peer] == []

@@ -13,7 +13,7 @@ import pytest
 
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, RateLimited, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.reading import Deviation
+from cchatspec.conformance.harness.reading import Deviation, Manners
 from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.spec import (
     Error,
@@ -21,6 +21,7 @@ from cchatspec.spec import (
     GetPublicKey,
     IncomingMessage,
     LoginResponse,
+    Message,
     PublicKeyResponse,
     RegisterResponse,
     StatusUpdate,
@@ -39,6 +40,7 @@ class Scripted:
     act: Callable[[socket.socket], None]
     deadline: float = 0.3
     notes: list[Deviation] = field(default_factory=list)
+    manners: Manners = field(default_factory=Manners)
     kept: list[socket.socket] = field(default_factory=list)
     peers: list[Peer] = field(default_factory=list)
 
@@ -58,6 +60,9 @@ class Scripted:
 
     def note(self, deviation: Deviation) -> None:
         self.notes.append(deviation)
+
+    def saw(self, message: Message) -> None:
+        pass
 
     def peer(self, account: Account | None = None) -> Peer:
         self.peers.append(Peer(self, account or Account(b"alice"), WireLog()))
@@ -256,10 +261,35 @@ def test_frames_that_come_byte_by_byte_are_read(scripted: Start) -> None:
 
 
 def test_a_header_that_announces_more_than_comes_is_unreadable(scripted: Start) -> None:
-    peer = scripted(sends(frame_bytes(0x81, b"\x01", length=6))).peer()
+    peer = scripted(sends(frame_bytes(0x81, b"\x01", length=7))).peer()
 
     assert peer.receive() == Unreadable(
         "FRAME-HEADER",
         "6 bytes of a frame came, and before the deadline no more of what its header announces",
-        frame_bytes(0x81, b"\x01", length=6),
+        frame_bytes(0x81, b"\x01", length=7),
     )
+
+
+def test_a_length_that_counts_the_header_is_noted_once_and_read_as_what_it_means(scripted: Start) -> None:
+    server = scripted(sends(frame_bytes(0x81, b"\x01", length=6) + frame_bytes(0x81, b"\x00\x02", length=7)))
+    peer = server.peer()
+
+    assert [peer.receive(), peer.receive(), [note.clause for note in server.notes]] == [
+        RegisterResponse(1),
+        RegisterResponse(0, 2),
+        ["FRAME-HEADER"],
+    ]
+
+
+def test_a_length_that_counts_the_header_is_learned_by_the_first_reply_alone(scripted: Start) -> None:
+    server = scripted(sends(frame_bytes(0x81, b"\x01", length=6)))
+    server.manners.settled = True
+
+    assert isinstance(server.peer().receive(), Unreadable)
+
+
+def test_what_a_target_sends_on_each_connection_unasked_is_left_out_once_it_is_known(scripted: Start) -> None:
+    server = scripted(sends(build(Error(7, b"hello")) + build(RegisterResponse(1))))
+    server.manners.greeting = 1
+
+    assert server.peer().receive() == RegisterResponse(1)

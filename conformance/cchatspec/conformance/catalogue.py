@@ -25,6 +25,10 @@ _PACKAGE = Path(__file__).parent
 
 #: The options without which some cases are left out.
 OPTIONS = ("soak", "profile")
+
+#: The modules whose cases come last: what needs that time has passed; what restarts the target, which ends whatever others have
+#: built up there; what holds the profile against what the others have observed.
+_LATE = ("late", "restart", "profile")
 _PLUGIN_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
 
 
@@ -84,15 +88,15 @@ def case_of(item: pytest.Function) -> Case:
 def in_order(items: list[pytest.Function]) -> list[pytest.Function]:
     """The foundations in the order in which they stand on one another, then the cases by family in the order of the document.
 
-    After the open points come the cases that restart the target, which ends whatever others have built up there, and last those
-    that hold the profile against what the others have observed.
+    After the open points come the modules of `_LATE`, in this order.
     """
     families, foundations = [*FAMILIES, "OPEN"], list(FOUNDATIONS)
 
-    def rank(item: pytest.Function) -> tuple[int, bool, bool, int]:
+    def rank(item: pytest.Function) -> tuple[int, int, int]:
         case = case_of(item)
         first = foundations.index(case.clauses[0]) if case.is_foundation else len(foundations)
-        return first, item.path.stem == "profile", item.path.stem == "restart", families.index(case.family)
+        late = _LATE.index(item.path.stem) + 1 if item.path.stem in _LATE else 0
+        return first, late, families.index(case.family)
 
     return sorted(items, key=rank)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pytest
 
+from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import Blocked, NotApplicable
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import listed
@@ -32,8 +33,8 @@ _LIST_TRIES = 20
 class Connect(Protocol):
     """Opens a connection, for a fresh account unless one is given."""
 
-    def __call__(self, account: Account | None = None, who: str = "") -> Peer:
-        """Connect."""
+    def __call__(self, account: Account | None = None, who: str = "", *, elsewhere: bool = False) -> Peer:
+        """Connect; `elsewhere` is the loopback interface's second address."""
 
 
 class Login(Protocol):
@@ -90,9 +91,11 @@ def connect(target: Target, log: WireLog, request: pytest.FixtureRequest) -> Ite
     hint = request.node.originalname.removeprefix("test_")
     peers: list[Peer] = []
 
-    def open_one(account: Account | None = None, who: str = "") -> Peer:
+    def open_one(account: Account | None = None, who: str = "", *, elsewhere: bool = False) -> Peer:
         target.require("REG-OK")
-        peers.append(Peer(target, account or target.new_account(f"{who or 'user'}_{hint}"), log, who))
+        peers.append(
+            Peer(target, account or target.new_account(f"{who or 'user'}{hint}"), log, who, elsewhere=elsewhere)
+        )
         return peers[-1]
 
     yield open_one
@@ -114,7 +117,7 @@ def login(target: Target, connect: Connect) -> Login:
         target.require("KEY-FOUND")
         peer = connect(account, who)
         if account is None:
-            peer.register()
+            must_register(peer)
         peer.login()
         if not peer.logged_in:
             raise Blocked("LOGIN-PROOF", f"the login of '{who or 'a user'}' failed, though another one worked")
@@ -132,9 +135,7 @@ def stranger(connect: Connect) -> Peer:
 @pytest.fixture
 def visitor(connect: Connect) -> Peer:
     """A connection that has registered its account and is not logged in."""
-    peer = connect(who="visitor")
-    peer.register()
-    return peer
+    return must_register(connect(who="visitor"))
 
 
 @pytest.fixture
@@ -166,8 +167,7 @@ def carol(login: Login) -> Peer:
 def absent(target: Target, connect: Connect) -> Account:
     """A registered user who is not logged in and never was."""
     target.require("KEY-FOUND")
-    peer = connect(who="absent")
-    peer.register()
+    peer = must_register(connect(who="absent"))
     peer.close()
     return peer.account
 
@@ -180,7 +180,7 @@ def attempt(target: Target, log: WireLog) -> Attempt:
         if target.gone:
             raise Blocked("ROBUST-ALIVE", target.gone)
         found = target.foundation(clause)
-        log.entries.extend(found.log)
+        log.adopt(found.log)
         return found
 
     return look

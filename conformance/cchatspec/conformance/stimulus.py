@@ -1,7 +1,7 @@
 """What each line of a wire log was for: on the way to the question, the stimulus, or the fence that shows that no more came.
 
-Pure: it reads the log and knows nothing of the case but what it compared. The stimulus is the last thing that was sent before
-what came. A request that was written in pieces is one stimulus.
+Pure: it reads the log and knows nothing of the case. The stimulus is the last thing that was sent and is no fence. A request that
+was written in pieces is one stimulus.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cchatspec.conformance.harness.describe import describe_wire
-from cchatspec.conformance.harness.wirelog import WireEntry
+from cchatspec.conformance.harness.wirelog import FENCE, WireEntry
 from cchatspec.reports.results import Part, Stimulus
 from cchatspec.spec import HEADER_SIZE, MessageType
 from cchatspec.spec.capture import decode
@@ -27,30 +27,20 @@ _WAYS: tuple[tuple[Part, tuple[tuple[str, int, int | None], ...]], ...] = (
 )
 
 
-def parts_of(entries: Sequence[WireEntry], came: object) -> list[Part | None]:
-    """What each entry was for; `came` is what the case compared, which is a list where it put a fence behind its stimulus."""
-    parts: list[Part | None] = [None] * len(entries)
-    sent = [index for index, entry in enumerate(entries) if entry.direction == "sent"]
-    if isinstance(came, list | tuple) and sent and _is_fence(entries, sent[-1]):
-        parts[sent.pop()] = "fence"
+def parts_of(entries: Sequence[WireEntry]) -> list[Part | None]:
+    """What each entry was for."""
+    parts: list[Part | None] = ["fence" if _is_fence(entry) else None for entry in entries]
+    sent = [index for index, entry in enumerate(entries) if entry.direction == "sent" and not _is_fence(entry)]
     group = _last_request(entries, sent)
     for index in group:
         parts[index] = "stimulus"
-    _mark_ways(entries[: group[0]] if group else (), parts)
+    _mark_ways(entries[: group[0]] if group else entries, parts)
     return parts
 
 
-def _is_fence(entries: Sequence[WireEntry], index: int) -> bool:
-    """Whether a request only asks for what is known: for the key of the user who logged in here, or to register once more."""
-    entry = entries[index]
-    earlier = [other.data for other in entries[:index] if _same_side(other, entry)]
-    kind = entry.data[4] if len(entry.data) > HEADER_SIZE else 0
-    if kind == MessageType.REGISTER_USER:
-        return entry.data in earlier
-    if kind != MessageType.GET_PUBLIC_KEY or len(earlier) < 2:
-        return False
-    asked = entry.data[HEADER_SIZE:]
-    return any(data[4:5] == bytes([MessageType.LOGIN_USER]) and data[5:].startswith(asked) for data in earlier)
+def _is_fence(entry: WireEntry) -> bool:
+    """Whether a request was sent for its reply alone, which shows what came before it."""
+    return entry.direction == "sent" and entry.text == FENCE
 
 
 def _same_side(one: WireEntry, other: WireEntry) -> bool:

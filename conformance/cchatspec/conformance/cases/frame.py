@@ -9,7 +9,7 @@ from cchatspec.conformance.harness.expect import (
     IN_STEP,
 )
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import of_type, poll, strictly
+from cchatspec.conformance.harness.steps import of_type, poll, strictly, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     Error,
@@ -35,7 +35,7 @@ def test_replies_in_a_row(alice: Peer, listing: None) -> None:
     """Three replies of different length can be told apart by their headers"""
     alice.send(GetPublicKey(alice.name), ListUsers(), GetPublicKey(alice.name))
 
-    assert [alice.receive() for _ in range(3)] == [A_MESSAGE, A_MESSAGE, A_MESSAGE]
+    assert up_to_an_ending(alice, 3) == [A_MESSAGE, A_MESSAGE, A_MESSAGE]
 
 
 @clause("FRAME-HEADER")
@@ -174,13 +174,13 @@ def test_different_requests(alice: Peer, new_account: Account) -> None:
     alice.send(GetPublicKey(alice.name), ListUsers(), GetPublicKey(new_account.name), GetPublicKey(alice.name))
     mine, nobody = PublicKeyResponse(1, alice.account.public_key), PublicKeyResponse(0)
 
-    assert [alice.receive() for _ in range(4)] == [mine, UserListResponse(ANYTHING), nobody, mine]
+    assert up_to_an_ending(alice, 4) == [mine, UserListResponse(ANYTHING), nobody, mine]
 
 
 @clause("FRAME-UNASKED")
 def test_no_greeting(visitor: Peer, connect: Connect) -> None:
     """Nothing comes on a new connection before the first request"""
-    fresh = connect(visitor.account)
+    fresh = strictly(connect(visitor.account))
 
     assert fresh.until_fence() == []
 

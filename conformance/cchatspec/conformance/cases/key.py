@@ -7,6 +7,7 @@ import pytest
 from cchatspec.conformance.fixtures import Attempt, Login
 from cchatspec.conformance.harness.expect import error, one_of
 from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.steps import up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import ErrorCode, GetPublicKey, Logout, PublicKeyResponse
 
@@ -69,9 +70,7 @@ def test_each_their_own(alice: Peer, bob: Peer, carol: Peer) -> None:
     """The keys of three users, asked for in one segment, are each their own"""
     alice.send(*(GetPublicKey(user.name) for user in (carol, alice, bob)))
 
-    assert [alice.receive() for _ in range(3)] == [
-        PublicKeyResponse(1, user.account.public_key) for user in (carol, alice, bob)
-    ]
+    assert up_to_an_ending(alice, 3) == [PublicKeyResponse(1, user.account.public_key) for user in (carol, alice, bob)]
 
 
 @clause("KEY-MISSING")

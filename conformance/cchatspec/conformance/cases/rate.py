@@ -1,13 +1,18 @@
-"""RATE: the rate limit. These cases flood the target, so they come late."""
+"""RATE: the rate limit. These cases flood the target, so they come late.
+
+Those about others come first: where a limit is everybody's, the first flood bars what comes behind it.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from cchatspec.conformance.fixtures import Login
-from cchatspec.conformance.harness.expect import error
+from cchatspec.conformance.fixtures import Connect, Login
+from cchatspec.conformance.harness.expect import error, login_accepted, registered
+from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Peer
+from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import ErrorCode, GetPublicKey, PublicKeyResponse
 
@@ -51,6 +56,49 @@ def stopped_by(busy: Peer) -> Reply:
     return reply
 
 
+def from_elsewhere(connect: Connect, who: str) -> Peer:
+    """A connection from another address than the flood's, so that a limit to an address is none to it.
+
+    Where there is no other address, an ERROR 06 leaves the case undecided.
+    """
+    peer = connect(who=who, elsewhere=True)
+    peer.expects_limit = peer.is_elsewhere
+    return peer
+
+
+def enter(peer: Peer) -> list[Reply]:
+    """The replies to a registration, a login and a request."""
+    return [peer.register(), peer.ask_and_prove(), peer.request(GetPublicKey(peer.name))]
+
+
+def served(peer: Peer) -> list[Reply]:
+    """What `enter` brings where nothing is wrong."""
+    return [registered(), login_accepted(), PublicKeyResponse(1, peer.account.public_key)]
+
+
+@pytest.fixture
+def bystander(target: Target, connect: Connect) -> Peer:
+    """A user who is logged in before the flood."""
+    target.require("KEY-FOUND")
+    peer = from_elsewhere(connect, "bystander")
+    must_register(peer).login()
+    return peer
+
+
+@clause("RATE-FAIR")
+def test_live_session_of_another(bystander: Peer, stopped_by: Reply) -> None:
+    """While one user is over the limit, another who was there is served"""
+    assert bystander.request(GetPublicKey(bystander.name)) == PublicKeyResponse(1, bystander.account.public_key)
+
+
+@clause("RATE-FAIR")
+def test_new_session_of_another(stopped_by: Reply, connect: Connect) -> None:
+    """While one user is over the limit, another can register, log in and is served"""
+    newcomer = from_elsewhere(connect, "newcomer")
+
+    assert enter(newcomer) == served(newcomer)
+
+
 @clause("RATE-LIMIT")
 def test_flood(busy: Peer) -> None:
     """Thousands of requests in a row meet a limit"""
@@ -61,17 +109,3 @@ def test_flood(busy: Peer) -> None:
 def test_error_arrives(stopped_by: Reply) -> None:
     """The limit is said by ERROR 06 and not by the end of the connection alone"""
     assert stopped_by == LIMITED
-
-
-@clause("RATE-FAIR")
-def test_live_session_of_another(alice: Peer, stopped_by: Reply) -> None:
-    """While one user is over the limit, another who was there is served"""
-    assert alice.request(GetPublicKey(alice.name)) == PublicKeyResponse(1, alice.account.public_key)
-
-
-@clause("RATE-FAIR")
-def test_new_session_of_another(stopped_by: Reply, login: Login) -> None:
-    """While one user is over the limit, another can log in and is served"""
-    newcomer = login(who="newcomer")
-
-    assert newcomer.request(GetPublicKey(newcomer.name)) == PublicKeyResponse(1, newcomer.account.public_key)

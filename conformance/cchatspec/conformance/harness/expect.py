@@ -69,6 +69,24 @@ def near(number: float, tolerance: float) -> Any:
     return _Near(number, tolerance)
 
 
+class _Before(Matcher):
+    """Equal to every number that is smaller."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int) and other < self.number
+
+    def words(self, parts: list[str]) -> str:
+        return f"less than {self.number}"
+
+
+def before(number: int) -> Any:
+    """Any integer that is smaller than this one."""
+    return _Before(number)
+
+
 class OneOf(Matcher):
     """Equal to whatever equals one of its alternatives."""
 

@@ -20,8 +20,8 @@ from cchatspec.conformance.harness.expect import (
     register_refused,
     registered,
 )
-from cchatspec.conformance.harness.outcomes import Reply
-from cchatspec.conformance.harness.peer import Peer
+from cchatspec.conformance.harness.outcomes import Blocked, Reply, unreadable
+from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.spec import (
     AckStatus,
@@ -30,8 +30,11 @@ from cchatspec.spec import (
     GetPublicKey,
     IncomingMessage,
     ListUsers,
+    Message,
     Presence,
     PublicKeyResponse,
+    RegisterResponse,
+    RegisterUser,
     SetStatus,
     StatusUpdate,
     UserListResponse,
@@ -39,6 +42,9 @@ from cchatspec.spec import (
 
 if TYPE_CHECKING:
     from cchatspec.conformance.harness.target import Target
+
+#: How many frames that come unasked may stand before the reply to the first request.
+_LONGEST_GREETING = 4
 
 #: What came, and what is right.
 Observed = tuple[object, object]
@@ -53,10 +59,31 @@ class Step:
     lack: str
 
 
-def _newcomer(target: Target, log: WireLog, hint: str) -> Peer:
-    peer = Peer(target, target.new_account(hint), log, hint)
-    peer.register()
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A message that was queued for a user of whom nothing is heard until late, and when, in seconds of the monotonic clock."""
+
+    recipient: Account
+    body: bytes
+    since: float
+
+
+def must_register(peer: Peer) -> Peer:
+    """The peer, whose account is registered now.
+
+    Raises:
+        Blocked: the target refuses it, though it took another one.
+    """
+    reply = peer.register()
+    if (wrong := unreadable(reply)) is not None:
+        raise Blocked(wrong.clause, f"the reply to a registration cannot be read: {wrong.reason}")
+    if reply != registered():
+        raise Blocked("REG-OK", f"the target registered one user and refuses '{peer.name.decode()}'")
     return peer
+
+
+def _newcomer(target: Target, log: WireLog, hint: str) -> Peer:
+    return must_register(Peer(target, target.new_account(hint), log, hint))
 
 
 def user(target: Target, log: WireLog, hint: str) -> Peer:
@@ -70,10 +97,33 @@ def _register(target: Target, log: WireLog) -> Observed:
     peer = Peer(target, target.new_account("resident"), log, "resident")
     start = monotonic()
     reply = peer.register()
+    took = monotonic() - start
+    if isinstance(reply, Message) and not isinstance(reply, RegisterResponse):
+        reply = _behind_a_greeting(target, peer, reply)
+    target.manners.settled = True
     if reply == registered():
-        target.settle(peer.account, monotonic() - start)
+        target.settle(peer.account, took)
     peer.close()
     return reply, registered()
+
+
+def _behind_a_greeting(target: Target, peer: Peer, first: Reply) -> Reply:
+    """The reply to the registration, if what came before it was sent unasked; else what came first.
+
+    It was if in the end there are as many replies to registrations as requests, and the other frames besides.
+    """
+    requests, replies = 1, [first]
+    while len(replies) < _LONGEST_GREETING and isinstance(replies[-1], Message):
+        peer.send(RegisterUser(peer.name, peer.account.public_key))
+        requests += 1
+        replies.append(peer.receive())
+        if isinstance(replies[-1], RegisterResponse):
+            break
+    others = [peer.receive() for _ in range(requests - 1)] if isinstance(replies[-1], RegisterResponse) else []
+    if not others or not all(isinstance(reply, RegisterResponse) for reply in others):
+        return first
+    target.manners.greeting = len(replies) - 1
+    return replies[-1]
 
 
 def _duplicate(target: Target, log: WireLog) -> Observed:
@@ -118,7 +168,7 @@ def _push(target: Target, log: WireLog) -> Observed:
     reply = recipient.receive()
     sender.close()
     recipient.close()
-    return reply, IncomingMessage(ANYTHING, sender.name, ANYTHING, b"hello")
+    return reply, IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"hello")
 
 
 def _queue(target: Target, log: WireLog) -> Observed:
@@ -135,9 +185,20 @@ def _deliver(target: Target, log: WireLog) -> Observed:
     absent.login()
     absent.send(GetMessages())
     reply: Reply = absent.receive()
+    park(target, log, sender)
     sender.close()
     absent.close()
-    return reply, IncomingMessage(ANYTHING, sender.name, ANYTHING, b"later")
+    return reply, IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"later")
+
+
+def park(target: Target, log: WireLog, sender: Peer) -> Parked:
+    """Queue a message for a user who comes late, so that time passes before it is delivered."""
+    absent = _newcomer(target, log, "parked")
+    absent.close()
+    body = b"parked"
+    sender.send_message(absent.name, body)
+    target.parked = Parked(absent.account, body, monotonic())
+    return target.parked
 
 
 class _ListWith(Matcher):

@@ -5,14 +5,18 @@ A slip is noted as a deviation from its clause and fails there, once. What stand
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cchatspec.conformance.harness.outcomes import Unreadable
 from cchatspec.spec import (
+    HEADER_SIZE,
     MESSAGES,
     Error,
     ErrorCode,
     Frame,
+    FrameReader,
+    FrameTooLong,
     LoginResponse,
     MalformedPayload,
     Message,
@@ -27,6 +31,7 @@ from cchatspec.spec import (
 _ERROR_CODES = frozenset(ErrorCode)
 _SERVER_TYPES = {kind for kind in MESSAGES if kind >= 0x80}
 COUNT_SIZE = 2
+LENGTH_SIZE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,48 @@ class Deviation:
     clause: str
     reason: str
     data: bytes
+
+
+@dataclass
+class Manners:
+    """What is odd about every connection to a target, and is read leniently once it has failed at its clause.
+
+    Attributes:
+        greeting: how many frames come unasked on each new connection.
+        counts_header: whether the lengths in headers count the header's own bytes.
+        settled: whether the first reply has come, by which the second is told.
+    """
+
+    greeting: int = 0
+    counts_header: bool = False
+    settled: bool = False
+
+
+class HeaderCountingReader(FrameReader):
+    """Reads frames whose length counts the header too."""
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames that are whole with this data, in order.
+
+        Raises:
+            FrameTooLong: the next header announces more than the limit.
+        """
+        self._buffer += data
+        while len(self._buffer) >= HEADER_SIZE:
+            length = int.from_bytes(self._buffer[:LENGTH_SIZE], "big")
+            if length > self.limit + HEADER_SIZE:
+                raise FrameTooLong(length, self.limit)
+            end = max(length, HEADER_SIZE)
+            if len(self._buffer) < end:
+                return
+            frame = Frame(self._buffer[LENGTH_SIZE], bytes(self._buffer[HEADER_SIZE:end]))
+            del self._buffer[:end]
+            yield frame
+
+
+def counts_header(rest: bytes) -> bool:
+    """Whether an unfinished frame is whole if its length counts the header."""
+    return len(rest) > HEADER_SIZE and int.from_bytes(rest[:LENGTH_SIZE], "big") == len(rest)
 
 
 def read_frame(frame: Frame) -> tuple[Message | Unreadable, list[Deviation]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nacl.signing import SigningKey
+
 from cchatspec.conformance.harness.expect import is_refusal
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
@@ -97,19 +99,24 @@ def deliver(sender: Peer, recipient: Peer, body: bytes) -> Reply:
 
 
 def send_all(sender: Peer, recipient: bytes, bodies: list[bytes]) -> list[Reply]:
-    """Send messages in one write and give back their acknowledgements."""
+    """Send messages in one write and give back their acknowledgements, or those up to the first that does not come."""
     sender.send(*(SendMessage(recipient, body) for body in bodies))
-    return [sender.receive() for _ in bodies]
+    return up_to_an_ending(sender, len(bodies))
+
+
+def up_to_an_ending(peer: Peer, count: int) -> list[Reply]:
+    """So many replies, or those up to the first that does not come."""
+    came: list[Reply] = []
+    while len(came) < count and not (came and isinstance(came[-1], Ending)):
+        came.append(peer.receive())
+    return came
 
 
 def burst(peer: Peer, count: int) -> list[Reply]:
     """The replies to so many requests in one write, of which each is answered, or those up to the end of the connection."""
     peer.expects_limit = True
     peer.send(*[GetPublicKey(peer.name)] * count)
-    came: list[Reply] = []
-    while len(came) < count and not (came and isinstance(came[-1], Ending)):
-        came.append(peer.receive())
-    return came
+    return up_to_an_ending(peer, count)
 
 
 def second_session(first: Peer, second: Peer) -> Peer:
@@ -151,9 +158,9 @@ def flip_bit(data: bytes, bit: int) -> bytes:
 
 def account_with_key(account: Account, index: int, value: int) -> Account:
     """The account with a real key pair whose public key has this byte at this index."""
-    while account.public_key[index] != value:
-        account = Account(account.name)
-    return account
+    while bytes((key := SigningKey.generate()).verify_key)[index] != value:
+        pass
+    return Account(account.name, key)
 
 
 def is_closed(replies: list[Reply]) -> bool:

@@ -12,12 +12,13 @@ import string
 from dataclasses import dataclass, field
 from itertools import count
 
-from cchatspec.conformance.harness.foundations import FOUNDATIONS
+from cchatspec.conformance.harness.foundations import FOUNDATIONS, Parked
 from cchatspec.conformance.harness.launch import REFERENCE_COMMAND, Launcher
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, TargetError, unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.reading import Deviation
+from cchatspec.conformance.harness.reading import Deviation, Manners
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
+from cchatspec.spec import AckStatus, Message, MessageAck
 
 #: How long a read may take before anything is known about the target, and the bounds of what is set afterwards, in seconds.
 FIRST_DEADLINE_S = 4.0
@@ -26,6 +27,7 @@ LONGEST_DEADLINE_S = 10.0
 _ROUND_TRIPS = 200
 
 _MAX_NAME = 31
+_NAME_CHARACTERS = frozenset(string.ascii_lowercase + string.digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Target:
         host, port: where it accepts connections.
         launcher: the process behind it, if the harness started it.
         deadline: how long one read may take, in seconds; adapted to the measured round trip.
+        ids: those of all messages that the target has taken.
+        parked: a message that lies in the queue of a user since then.
         deviations: what broke a clause in any frame, with the case in which it was met.
         deaths: the cases after which the target no longer served, and how it ended.
     """
@@ -63,10 +67,13 @@ class Target:
     deviations: list[tuple[str, Deviation]] = field(default_factory=list)
     deaths: list[tuple[str, str]] = field(default_factory=list)
     gone: str = ""
+    manners: Manners = field(default_factory=Manners)
     _foundations: dict[str, Foundation] = field(default_factory=dict)
     _tag: str = field(default_factory=lambda: "".join(secrets.choice(string.ascii_lowercase) for _ in range(5)))
     _numbers: count[int] = field(default_factory=lambda: count(1))
     after_restart: object = None
+    ids: set[int] = field(default_factory=set)
+    parked: Parked | None = None
     _resident: Account | None = None
 
     @property
@@ -78,11 +85,16 @@ class Target:
         """Remember what breaks a clause in any frame."""
         self.deviations.append((self.case, deviation))
 
+    def saw(self, message: Message) -> None:
+        """Remember the ids of messages that were taken."""
+        if isinstance(message, MessageAck) and message.status != AckStatus.FAILED:
+            self.ids.add(message.message_id)
+
     def new_account(self, hint: str = "") -> Account:
-        """An account with a fresh portable name of at most 31 bytes that carries the hint."""
-        start = f"{self._tag}{next(self._numbers)}_"
-        tail = "".join(char if char.isalnum() else "_" for char in hint)
-        return Account((start + tail)[:_MAX_NAME].rstrip("_").encode())
+        """An account with a fresh name of at most 31 small letters and digits that carries the hint."""
+        start = f"{self._tag}{next(self._numbers)}"
+        tail = "".join(char for char in hint.lower() if char in _NAME_CHARACTERS)
+        return Account((start + tail)[:_MAX_NAME].encode())
 
     # Foundations
 
@@ -191,6 +203,7 @@ class Target:
 
     def _move_in(self) -> None:
         """Register the account by which `still_serves` asks, which a restarted target may have forgotten."""
+        self.parked = None
         if self._resident is not None:
             peer = Peer(self, self._resident, WireLog())
             peer.register()

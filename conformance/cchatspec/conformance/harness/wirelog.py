@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
 Direction = Literal["sent", "received", "event"]
+
+#: The text of a request whose reply shows that nothing else came.
+FENCE = "fence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,14 @@ class WireLog:
         self.event(self._connections, f"connect ({who})" if who else "connect")
         return self._connections
 
-    def sent(self, connection: int, data: bytes) -> None:
-        """Log bytes handed to the socket in one write."""
-        self._add(connection, "sent", data)
+    def adopt(self, entries: Sequence[WireEntry]) -> None:
+        """Take in what another log has, with its numbers; connections to come get later ones."""
+        self.entries.extend(entries)
+        self._connections = max([self._connections, *(entry.connection for entry in entries)])
+
+    def sent(self, connection: int, data: bytes, purpose: str = "") -> None:
+        """Log bytes handed to the socket in one write, and what for, if that is no part of the question."""
+        self._add(connection, "sent", data, purpose)
 
     def received(self, connection: int, data: bytes, text: str = "") -> None:
         """Log one frame, or what is unreadable, as it came."""
