@@ -46,7 +46,7 @@ def test_the_work_that_was_done_is_told() -> None:
     said = [
         "executions 6,000 in 60.0 s, 100 a second",
         "requests 500 a second sent, 450 a second answered (90 %)",
-        "seen 2 states, 2 pairs of request and reply in them",
+        "seen 2 states, 2 triples of state, request and reply",
         "refused 12 times ERROR 06, 3 times connection refused",
         "restarts 2 of the target",
         "seed 7",

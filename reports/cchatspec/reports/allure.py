@@ -21,7 +21,6 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -96,7 +95,7 @@ class _Case:
         result.labels += list(_labels(entry))
         result.links = [_link(entry.clause)] if entry.clause else []
         result.stop = self.start + round(entry.duration_s * 1000)
-        result.titlePath = [target_name(self.report), entry.family, entry.clause or entry.family]
+        result.titlePath = [target_name(self.report), _suite(entry), entry.clause or entry.family]
         result.steps = self._steps()
         result.attachments = self._attachments()
         return result
@@ -148,7 +147,6 @@ class _Case:
     def _attachments(self) -> list[Attachment]:
         entry = self.entry
         texts = {
-            "what is known": entry.text if entry.verdict != "pass" else "",
             "hexdump of what was sent": dump_text(entry.sent) if entry.sent else "",
             "wire log": wire_text(entry.wire),
         }
@@ -187,10 +185,13 @@ def _digest(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()  # the form that Allure's own tools use
 
 
-def _labels(entry: Entry) -> Iterator[Label]:
-    suite = partial(Label, LabelType.SUITE)
+def _suite(entry: Entry) -> str:
     described = FAMILY_TEXTS.get(entry.family)
-    yield suite(f"{entry.family}: {described}" if described else entry.family)
+    return f"{entry.family}: {described}" if described else entry.family
+
+
+def _labels(entry: Entry) -> Iterator[Label]:
+    yield Label(LabelType.SUITE, _suite(entry))
     if entry.clause:
         yield Label(LabelType.SUB_SUITE, entry.clause)
         yield Label(LabelType.STORY, entry.clause)

@@ -83,7 +83,7 @@ def _show_work(campaign: Campaign, console: Console) -> None:
         "executions": f"{campaign.executions:,} in {campaign.duration_s:.1f} s, {campaign.executions_per_s:,.0f} a second",
         "requests": f"{campaign.requests / seconds:,.0f} a second sent, "
         f"{campaign.answered / seconds:,.0f} a second answered{share}",
-        "seen": f"{len(states)} states, {len(campaign.triples)} pairs of request and reply in them",
+        "seen": f"{len(states)} states, {len(campaign.triples)} triples of state, request and reply",
         "refused": _refusals(campaign),
         "restarts": f"{campaign.restarts:,} of the target" if campaign.restarts else "",
         "seed": str(campaign.seed),
