@@ -271,10 +271,15 @@ def test_a_header_that_announces_more_than_comes_is_unreadable(scripted: Start) 
 
 
 def test_a_length_that_counts_the_header_is_noted_once_and_read_as_what_it_means(scripted: Start) -> None:
-    server = scripted(sends(frame_bytes(0x81, b"\x01", length=6) + frame_bytes(0x81, b"\x00\x02", length=7)))
+    def act(sock: socket.socket) -> None:
+        for reply in (frame_bytes(0x81, b"\x01", length=6), frame_bytes(0x81, b"\x00\x02", length=7)):
+            sock.recv(1024)
+            sock.sendall(reply)
+
+    server = scripted(act)
     peer = server.peer()
 
-    assert [peer.receive(), peer.receive(), [note.clause for note in server.notes]] == [
+    assert [peer.register(), peer.register(), [note.clause for note in server.notes]] == [
         RegisterResponse(1),
         RegisterResponse(0, 2),
         ["FRAME-HEADER"],
