@@ -100,10 +100,11 @@ def _proof(*_: Any, session: Session, **__: Any) -> bytes:
     return len(payload).to_bytes(4, "big") + bytes([LOGIN]) + payload
 
 
-def silent_session(port: int, keep: str, **options: Any) -> Session:
+def silent_session(port: int, keep: str, connection: Any = None, **options: Any) -> Session:
     """A session without log, web page and pauses, which reads the reply to every request: the fastest that there is."""
+    connection = connection or TCPSocketConnection("127.0.0.1", port, send_timeout=1, recv_timeout=1)
     session = Session(
-        target=Target(connection=TCPSocketConnection("127.0.0.1", port, send_timeout=1, recv_timeout=1)),
+        target=Target(connection=connection),
         receive_data_after_fuzz=True,
         web_port=None,
         keep_web_open=False,
