@@ -164,12 +164,16 @@ class Tracker:
         return any(guess.mode.user is None for guess in self._guesses)
 
     def is_surely(self, name: bytes) -> bool:
-        """Whether this user is logged in here, and everything is as it should be."""
-        return (
-            self.is_followed
-            and not (self.ended or self.closed or self.is_half_closed or self.is_stalled)
-            and all(guess.mode.user == name and not guess.mode.over for guess in self._guesses)
-            and not any(request.kind in (LOGIN, LOGOUT) for request in self.pending)
+        """Whether this user is logged in here, and nothing that is under way can end that."""
+        if not self.is_followed or self.ended or self.closed or self.is_half_closed or self.is_stalled:
+            return False
+        if self.said_error or self.stream.is_lost or self.stream.has_large_open:
+            return False
+        if any(guess.mode.user != name or guess.mode.over for guess in self._guesses):
+            return False
+        return not any(
+            request.form is not Form.RIGHT or request.kind in (LOGIN, LOGOUT) or request.size > self.sure_size
+            for request in self.pending
         )
 
     @property
@@ -226,7 +230,7 @@ class Tracker:
         elif isinstance(message, SendMessage):
             self.model.letters.post(self, request, message)
         elif isinstance(message, SetStatus):
-            for name in self._users:
+            for name in self._claims:
                 self.world.person(name).may_have_status(message.status)
 
     def _may_enter(self, name: bytes) -> None:
@@ -250,6 +254,9 @@ class Tracker:
         paths = [path for guess in self._guesses for path in self._paths(guess, message)]
         if not paths and type(message) is Error and message.error_code == TERMINATED and self._may_be_terminated():
             self._guesses = tuple({guess._replace(mode=guess.mode._replace(over=True)) for guess in self._guesses})
+            return
+        if not paths and type(message) is Error and (self.stream.is_lost or self.stream.has_large_open):
+            self.give_up()  # FRAME-OVERSIZE, open point oversize
             return
         if not paths or len(paths) > _MOST_GUESSES:
             if not paths:
