@@ -16,10 +16,11 @@ import pytest
 
 from cchatspec.conformance.catalogue import Case
 from cchatspec.conformance.harness.describe import describe, describe_wire
-from cchatspec.conformance.harness.outcomes import Blocked, NotApplicable, RateLimited, unreadable
+from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, unreadable
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
 from cchatspec.conformance.stimulus import HEX_LIMIT, parts_of, stimulus_of
 from cchatspec.reports.results import CaseResult, LevelName, Part, Verdict, WireLine
+from cchatspec.spec import HEADER_SIZE, Error, MalformedPayload, parse
 
 _RATE_ADVICE = "the target answered ERROR 06 to a few requests; raise its rate limit for the suite to get further"
 
@@ -77,9 +78,29 @@ def _judge_comparison(attempt: Attempt) -> Judgement:
     found = unreadable(attempt.came)
     if found is not None and found.clause not in attempt.case.clauses:
         return Judgement("inconclusive", f"the reply cannot be read: {found.reason}", found.clause)
+    if _ended(attempt.came) and (slip := _unreadable_refusal(attempt)) is not None:
+        return Judgement("inconclusive", f"an ERROR came that cannot be read: {slip}", "FRAME-LAYOUT")
     if not attempt.compared:
         return Judgement("inconclusive", f"the case asserted no comparison: {attempt.problem}", broken=True)
     return Judgement(failure(attempt.case.level), compared(attempt))
+
+
+def _ended(came: object) -> bool:
+    replies = came if isinstance(came, list) else [came]
+    return any(isinstance(reply, Ending) for reply in replies)
+
+
+def _unreadable_refusal(attempt: Attempt) -> str | None:
+    """Why an ERROR of this case cannot be read: what then does not come on another connection may have been refused."""
+    if "FRAME-LAYOUT" in attempt.case.clauses:
+        return None
+    for entry in attempt.log.entries:
+        if entry.direction == "received" and entry.data[HEADER_SIZE - 1 : HEADER_SIZE] == bytes([Error.type]):
+            try:
+                parse(Error.type, entry.data[HEADER_SIZE:])
+            except MalformedPayload as slip:
+                return str(slip)
+    return None
 
 
 def compared(attempt: Attempt) -> str:
