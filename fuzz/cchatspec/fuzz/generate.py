@@ -74,7 +74,7 @@ def batch(dice: Dice, most: int = BATCH) -> Script:
 
 def is_batch(script: Script) -> bool:
     """Whether a script sends one frame after the other with fences that do not wait."""
-    return sum(isinstance(step, Fence) and not step.waits for step in script.steps) > 3
+    return sum(isinstance(step, Fence) and not step.waits for step in script.steps) > 1
 
 
 def _pile(draft: Draft, line: Line, count: int) -> list[Frame]:

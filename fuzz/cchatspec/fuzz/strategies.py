@@ -14,19 +14,27 @@ Everything is derived from the layouts of PROTOCOL.md, so a strategy cannot disa
     def test_my_parser_never_crashes(frame):
         my_parser(frame)
 
+    @given(conversations())
+    def test_my_server_lives(script):
+        play(script)
+
 `messages` and `frames` are always right by the layouts, and not always sensible: names may hold any bytes, and a key is 32 bytes
 that need not be one. `mutated_frames` are right frames with something done to them, and most of them are wrong. A strategy takes
-a message class or a type number, and without one draws from all types.
+a message class or a type number, and without one draws from all types. `conversations` are whole scripts of the fuzzer, by the
+same choices as its own; `cchatspec.fuzz.encode` turns their frames into bytes, and you say what names and keys stand for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
+from cchatspec.fuzz.dice import Table
+from cchatspec.fuzz.generate import conversation
+from cchatspec.fuzz.script import Script
 from cchatspec.spec import HEADER_SIZE, MESSAGES, Message, build, frame_bytes
 from cchatspec.spec.document import protocol_path, read_document
 from cchatspec.spec.generated.messages import ENTRIES
@@ -38,6 +46,8 @@ Kind = type[Message] | int | None
 
 #: Strings behind a length field are drawn up to this many bytes, or as long as the field allows if that is less.
 USUAL_BYTES = 300
+_T = TypeVar("_T")
+
 #: Groups are drawn up to this many entries.
 USUAL_ENTRIES = 8
 
@@ -85,6 +95,41 @@ def mutated_frames(kind: Kind = None) -> st.SearchStrategy[bytes]:
     mistyped = st.builds(lambda pair, code: frame_bytes(code, pair[1]), payloads(kind), st.integers(0, 255))
     cut = frames(kind).flatmap(lambda frame: st.integers(0, len(frame) - 1).map(lambda size: frame[:size]))
     return st.one_of(in_step, lying, mistyped, cut)
+
+
+def conversations() -> st.SearchStrategy[Script]:
+    """Scripts of one or more connections and users that are legal up to a point, and then go wrong.
+
+    They shrink to fewer and plainer requests.
+    """
+    return _conversations()
+
+
+class _Drawn:
+    """Choices that Hypothesis makes, and shrinks towards the first of each."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+
+    def below(self, count: int) -> int:
+        return self._draw(st.integers(0, count - 1)) if count > 1 else 0
+
+    def chance(self, percent: float) -> bool:
+        return self.below(1000) >= 1000 - 10 * percent
+
+    def one(self, items: Sequence[_T]) -> _T:
+        return items[self.below(len(items))]
+
+    def pick(self, table: Table[_T]) -> _T:
+        return table.at(self.below(table.total))
+
+    def octets(self, count: int) -> bytes:
+        return self._draw(st.binary(min_size=count, max_size=count))
+
+
+@st.composite
+def _conversations(draw: st.DrawFn) -> Script:
+    return conversation(_Drawn(draw))
 
 
 @cache
