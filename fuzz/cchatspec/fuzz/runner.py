@@ -144,6 +144,7 @@ class Runner:
         trace.frames, trace.answered = talk.frames, model.answered
         trace.triples = list(model.triples)
         trace.delivered = talk.is_whole and not talk.refused
+        trace.accounts = {user: (account.name, account.key) for user, account in cast.accounts.items()}
         trace.refused += talk.refused
         talk.close()
         self._since_pair += 1

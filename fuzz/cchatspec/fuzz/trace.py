@@ -97,6 +97,7 @@ class Trace:
         refused: the words of a refusal that kept the script from its question, such as `ERROR 06` or `connection refused`.
         violations: what was wrong, in the order in which it showed.
         output: the last that a launched target printed, if it died in this run.
+        accounts: the name and the public key of each user of the script.
     """
 
     script: Script
@@ -108,3 +109,4 @@ class Trace:
     refused: list[str] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     output: str = ""
+    accounts: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
