@@ -92,19 +92,19 @@ def answers(request: Request, mode: Mode, reply: Message, tracker: Tracker) -> M
 
 def silently(request: Request, mode: Mode, tracker: Tracker) -> Modes:
     """The states that may follow when the request has no reply."""
-    if mode.over:
-        return (mode,)
-    kind = request.kind
-    if request.form is Form.UNKNOWN:
-        return (mode,)
-    if request.form is Form.MALFORMED:
+    if request.form is Form.MALFORMED and not mode.over:
         return ()
-    if kind == LOGOUT:
+    if request.kind == LOGOUT and not mode.over:
         # A server may also ask strangers to log in first.
         return (mode._replace(over=True),)
-    if kind in (POLL, SET_STATUS) and mode.user is not None:
-        return (mode,)
-    return ()
+    return () if must_be_answered(request, mode) else (mode,)
+
+
+def must_be_answered(request: Request, mode: Mode) -> bool:
+    """Whether a reply to the request is certain, unless LOGOUT came in front of it."""
+    if mode.over or request.form is Form.UNKNOWN or request.kind == LOGOUT:
+        return False
+    return request.form is Form.MALFORMED or mode.user is None or request.kind not in (POLL, SET_STATUS)
 
 
 # Refusals

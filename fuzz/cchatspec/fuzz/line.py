@@ -65,6 +65,8 @@ class Line:
         self.link = Link(number, setting.address, setting.connect_s)
         self.tracker = setting.model.connected(number)
         self.is_silent = False
+        #: How many bytes wait for the next write.
+        self.queued_bytes = 0
         self._parts: list[tuple[bytes, Place]] = []
         if self.link.ended is not None:
             self._note_end()
@@ -79,20 +81,16 @@ class Line:
     def queue(self, data: bytes, place: Place = OUTSIDE) -> None:
         """Put bytes behind what leaves with the next write."""
         self._parts.append((data, place))
+        self.queued_bytes += len(data)
         self.tracker.sent(data, place)
 
     def queue_message(self, message: Message) -> None:
         """Put a message of the runner's own behind what leaves with the next write."""
         self.queue(build(message))
 
-    @property
-    def queued_bytes(self) -> int:
-        """How many bytes wait for the next write."""
-        return sum([len(part) for part, _ in self._parts])
-
     def flush(self, cuts: Iterable[int] = ()) -> None:
         """Send all that was queued, in one write or cut at these offsets."""
-        parts, self._parts = self._parts, []
+        parts, self._parts, self.queued_bytes = self._parts, [], 0
         if not parts or self.link.closed or self.link.half_closed:
             return
         ms = self.journal.ms

@@ -19,7 +19,6 @@ from cchatspec.spec import (
     MalformedPayload,
     Message,
     MessageType,
-    UnknownType,
     parse,
 )
 
@@ -67,6 +66,7 @@ class Request:
         message: what it says, without trailing bytes.
         size: the length of its payload.
         sent_at: the event at which it was sent.
+        is_risky: it may end the session, or the connection.
     """
 
     kind: int
@@ -75,6 +75,7 @@ class Request:
     size: int
     place: Place
     sent_at: int = 0
+    is_risky: bool = False
 
     @property
     def name(self) -> str:
@@ -133,15 +134,14 @@ def read(kind: int, payload: bytes, place: Place = OUTSIDE) -> Request:
     size = len(payload)
     if not 0 < kind <= LOGOUT:
         return Request(kind, Form.UNKNOWN, None, size, place)
-    try:
-        return Request(kind, Form.RIGHT, parse(kind, payload), size, place)
-    except (MalformedPayload, UnknownType):
-        end = _end(kind, payload)
-    if end is not None and end < size:
+    end = _end(kind, payload)
+    if end is not None:
         try:
-            return Request(kind, Form.TRAILING, parse(kind, payload[:end]), size, place)
+            message = parse(kind, payload if end == size else payload[:end])
         except MalformedPayload:
             pass
+        else:
+            return Request(kind, Form.RIGHT if end == size else Form.TRAILING, message, size, place)
     return Request(kind, Form.MALFORMED, None, size, place)
 
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cchatspec.fuzz.judge import FRESH, LIMITED, STANDS, TERMINATED, Mode, answers, silently
+from cchatspec.fuzz.judge import FRESH, LIMITED, STANDS, TERMINATED, Mode, answers, must_be_answered, silently
 from cchatspec.fuzz.requests import (
     LOGIN,
     LOGOUT,
@@ -112,6 +112,8 @@ class Tracker:
         self._users: frozenset[bytes] = frozenset()
         self._claims: set[bytes] = set()
         self._is_settled = True
+        self._has_logout = False
+        self._risky = 0
 
     @property
     def sure_size(self) -> int:
@@ -171,10 +173,7 @@ class Tracker:
             return False
         if any(guess.mode.user != name or guess.mode.over for guess in self._guesses):
             return False
-        return not any(
-            request.form is not Form.RIGHT or request.kind in (LOGIN, LOGOUT) or request.size > self.sure_size
-            for request in self.pending
-        )
+        return not self._risky
 
     @property
     def state(self) -> str:
@@ -215,7 +214,12 @@ class Tracker:
         self.sent_time = self.model.time()
         for request in self.stream.feed(data, place):
             request.sent_at = now
+            request.is_risky = (
+                request.form is not Form.RIGHT or request.kind in (LOGIN, LOGOUT) or request.size > self.sure_size
+            )
+            self._risky += request.is_risky
             self.pending.append(request)
+            self._has_logout = self._has_logout or request.kind == LOGOUT
             self._expect(request)
         self._is_settled = False
 
@@ -251,6 +255,8 @@ class Tracker:
         if type(message) is Error and message.error_code == LIMITED:
             self._limit()
             return
+        if self._is_plain(message):
+            return
         paths = [path for guess in self._guesses for path in self._paths(guess, message)]
         if not paths and type(message) is Error and message.error_code == TERMINATED and self._may_be_terminated():
             self._guesses = tuple({guess._replace(mode=guess.mode._replace(over=True)) for guess in self._guesses})
@@ -264,6 +270,26 @@ class Tracker:
             self.give_up()
             return
         self._advance(paths)
+
+    def _is_plain(self, reply: Message) -> bool:
+        """Take a reply that has one place only, as most have; tells whether it was so."""
+        if len(self._guesses) != 1 or not self.pending:
+            return False
+        (guess,) = self._guesses
+        request = self.pending[0]
+        if guess.done != self._first or not must_be_answered(request, guess.mode):
+            return False
+        modes = answers(request, guess.mode, reply, self)
+        if len(modes) != 1:
+            return False
+        (after,) = modes
+        self._guesses = (Guess(guess.done + 1, after),)
+        self.world.clock += 1
+        self._dealt_with(Step(request, reply, guess.mode, after))
+        self._pop()
+        if after.user != guess.mode.user or len(self._claims) != (after.user is not None):
+            self._update_users()
+        return True
 
     def _paths(self, guess: Guess, reply: Message) -> Iterator[Path]:
         """All ways in which the reply can answer a request behind a guess."""
@@ -290,9 +316,13 @@ class Tracker:
             self._agree(paths)
         least = min(guess.done for guess in self._guesses)
         while self._first < least:
-            self.last = self.pending.popleft()
-            self._first += 1
+            self._pop()
         self._update_users()
+
+    def _pop(self) -> None:
+        self.last = self.pending.popleft()
+        self._risky -= self.last.is_risky
+        self._first += 1
 
     def _agree(self, paths: list[Path]) -> None:
         """Take as facts what all paths have in common; what they differ about stays possible."""
@@ -375,8 +405,15 @@ class Tracker:
     def is_settled(self) -> bool:
         """Whether every request that must have a reply may have had it."""
         if not self._is_settled:
-            self._is_settled = not self.is_followed or any(True for guess in self._guesses for _ in self._rests(guess))
+            self._is_settled = self._may_be_settled()
         return self._is_settled
+
+    def _may_be_settled(self) -> bool:
+        if not self.is_followed or not self.pending:
+            return True
+        if not self._has_logout and all(must_be_answered(self.pending[-1], guess.mode) for guess in self._guesses):
+            return False
+        return any(True for guess in self._guesses for _ in self._rests(guess))
 
     @property
     def is_quiet(self) -> bool:
@@ -386,7 +423,7 @@ class Tracker:
     @property
     def must_end(self) -> bool:
         """Whether the target has to end the connection, now that all has been read that we have sent. LOGOUT-CLOSE."""
-        if not self.is_followed:
+        if not self.is_followed or not (self._has_logout or self._guesses[0].mode.over):
             return False
         rests = [mode for guess in self._guesses for mode in self._rests(guess)]
         return bool(rests) and all(mode.over for mode in rests)
