@@ -8,10 +8,11 @@ from xml.etree import ElementTree as ET
 import junitparser
 import pytest
 from tests.reports.samples import EACH, FINDING, HOSTILE, campaign, case, results
+from tests.reports.test_digest import RUNS
 
 from cchatspec.reports.digest import Report
 from cchatspec.reports.junit import junit_xml
-from cchatspec.reports.results import Verdict, changed
+from cchatspec.reports.results import Results, Verdict, changed, exit_status
 
 #: junit-10.xsd: for each element its attributes, those that must be there, and its children.
 STRUCTURE: dict[str, tuple[set[str], set[str], set[str]]] = {
@@ -99,6 +100,14 @@ def test_a_known_failure_is_never_a_failure(verdict: Verdict) -> None:
     report = results(case("REG-OK", "pass"), changed(case("REG-KEY", verdict), known="ticket 7"))
 
     assert children(report, strict=True)["REG-KEY/x"] == [("skipped", "KNOWN")]
+
+
+@pytest.mark.parametrize("run", [run for run, _, _ in RUNS.values()], ids=RUNS.keys())
+@pytest.mark.parametrize("strict", [False, True])
+def test_there_is_a_failure_or_an_error_exactly_if_the_exit_status_says_so(run: Results, strict: bool) -> None:
+    tags = {tag for found in children(run, strict=strict).values() for tag, _ in found}
+
+    assert bool(tags & {"failure", "error"}) is (exit_status(run, strict=strict) != 0 or not run.complete)
 
 
 def test_the_suites_are_the_families_in_the_documents_order() -> None:
