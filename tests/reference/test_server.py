@@ -244,7 +244,7 @@ def test_a_peer_that_asks_for_more_than_it_reads_fills_no_memory(run: Run) -> No
         greedy.send(FENCE * 500_000)
         for _ in range(50):
             assert await alice.ask(FENCE) == [FENCED]
-        waiting = [peer._transport.get_write_buffer_size() for peer in host.server._peers.values()]
+        waiting = [peer.transport.get_write_buffer_size() for peer in host.server._peers.values()]
         assert max(waiting) < 1 << 20
 
     run(conversation)

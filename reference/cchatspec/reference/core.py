@@ -8,12 +8,16 @@ An event does a bounded amount of work. When a connection has used up its turn, 
 `Drain` and takes nothing more from that connection until the shell calls `drained`. So a peer that asks for more than it reads
 fills no memory, and a queued message is forgotten only after its bytes have left. A peer for which others' messages pile up is
 reported by the shell as choked, and drained in the same way.
+
+Nearly all that comes is one message from a session to another that reads. `push` is the short way for these: it does what
+`receive` does, in a fraction of the time, and leaves everything else to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from struct import Struct
+from typing import Any, Final
 
 from cchatspec.reference.effects import Effect, Level, Snapshot
 from cchatspec.reference.limits import Limits, limiter
@@ -22,7 +26,29 @@ from cchatspec.reference.queues import Queues
 from cchatspec.reference.records import Connection
 from cchatspec.reference.service import Service
 from cchatspec.reference.states import ACTIONS, REQUESTS
-from cchatspec.spec import HEADER_SIZE, ErrorCode, FrameTooLong, MalformedPayload, MessageType, parse
+from cchatspec.spec import (
+    HEADER_SIZE,
+    AckStatus,
+    ErrorCode,
+    FrameTooLong,
+    IncomingMessage,
+    MalformedPayload,
+    MessageAck,
+    MessageType,
+    parse,
+)
+from cchatspec.spec.generated.fast import BUILDERS, PARSERS
+
+#: Who is pushed a message and its INCOMING_MESSAGE, the sender's MESSAGE_ACK, and the write that must be committed before both.
+Push = tuple[int, bytes, bytes, int]
+
+_SEND_MESSAGE: Final = int(MessageType.SEND_MESSAGE)
+_DELIVERED: Final = int(AckStatus.DELIVERED)
+_LAST_TIMESTAMP: Final = 0xFFFF_FFFF
+_parse_send = PARSERS[_SEND_MESSAGE]
+_build_incoming: Final = BUILDERS[IncomingMessage]
+_build_ack: Final = BUILDERS[MessageAck]
+_payload_length: Final = Struct(">I").unpack_from
 
 #: What a connection beyond the limit is told.
 _FULL: Final = "there are as many connections as this server takes"
@@ -45,6 +71,7 @@ class Core:
         self._limiter = limiter(self._limits)
         self._outlet = Outlet(snapshot.next_id)
         self._service = Service(snapshot, entropy, self._outlet, self._limits)
+        self._accounts = self._service.accounts
         self._audience = self._service.audience
         self._connections: dict[int, Connection] = {}
         self._last_connection = 0
@@ -88,6 +115,37 @@ class Core:
             self._outlet.counts.connections += 1
             self._connections[conn.id] = conn
         return conn.id, self._outlet.taken()
+
+    def push(self, connection: int, data: bytes, now: float, date: float) -> Push | None:
+        """Takes bytes from the peer if they are one message that can be pushed at once; if not, does nothing. SEND-PUSH.
+
+        What it returns is what `receive` would have sent, first to the recipient and then to the sender.
+        """
+        conn = self._connections.get(connection)
+        # A session is not over, and one that does not wait has no input left.
+        if conn is None or conn.waiting or conn.partial_since is not None or self._audience.changes:
+            return None
+        account, size = conn.account, len(data) - HEADER_SIZE
+        if account is None or size < 0 or data[4] != _SEND_MESSAGE or _payload_length(data)[0] != size:
+            return None
+        try:
+            message: Any = _parse_send(data[HEADER_SIZE:])
+        except MalformedPayload:
+            return None
+        recipient = self._accounts.get(message.recipient)
+        if recipient is None or (session := recipient.session) is None or session.delivering or session.choked:
+            return None
+        outlet = self._outlet
+        number = outlet.next_id
+        if number >= outlet.reserved_to or not (self._limiter is None or self._limiter.takes(conn.bucket, now)):
+            return None
+        outlet.next_id = number + 1
+        counts = outlet.counts
+        counts.requests[_SEND_MESSAGE] += 1
+        counts.pushed += 1
+        conn.active_at = session.active_at = now
+        incoming = IncomingMessage(number, account.name, int(date) & _LAST_TIMESTAMP, message.encrypted_message)
+        return session.id, _build_incoming(incoming), _build_ack(MessageAck(number, _DELIVERED)), outlet.ids_stored
 
     def receive(self, connection: int, data: bytes, now: float, date: float) -> list[Effect]:
         """Takes bytes from the peer, cut anywhere. FRAME-SEGMENT."""

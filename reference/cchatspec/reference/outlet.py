@@ -80,6 +80,8 @@ class Outlet:
         room: what is left of the turn, in bytes; not above 0 when the turn is over.
         ids_stored: the write that reserved the latest ids; a frame with an id must not leave before it.
         counts: what has happened so far.
+        next_id: the message id that is given out next.
+        reserved_to: the first id that the store does not know to be in use.
     """
 
     def __init__(self, next_id: int) -> None:
@@ -88,7 +90,7 @@ class Outlet:
         self.counts = Counts()
         self._effects: list[Effect] = []
         self._sequence = 0
-        self._next_id = self._reserved_to = next_id
+        self.next_id = self.reserved_to = next_id
 
     def taken(self) -> list[Effect]:
         """The effects since the last time."""
@@ -152,14 +154,14 @@ class Outlet:
 
         The store knows which block of ids is in use, not which id is the last; after a restart they go on behind the block.
         """
-        number = self._next_id
+        number = self.next_id
         if number > LAST_ID:
             return None
-        if number >= self._reserved_to:
-            self._reserved_to = min(number + ID_BLOCK, LAST_ID + 1)
+        if number >= self.reserved_to:
+            self.reserved_to = min(number + ID_BLOCK, LAST_ID + 1)
             self.ids_stored = self._numbered()
-            self._effects.append(ReserveIds(self.ids_stored, self._reserved_to))
-        self._next_id += 1
+            self._effects.append(ReserveIds(self.ids_stored, self.reserved_to))
+        self.next_id += 1
         return number
 
     def _numbered(self) -> int:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 LINGER_SECONDS: Final = 1.0
 LINGER_ROUNDS: Final = 5
 
-#: How much the event loop may keep until its turn's end, to write it in one go.
-_BUFFER: Final = 64 * 1024
-
 #: What is written in one piece, in bytes; more is handed over as it is, so that a long frame for many is in memory once.
 _JOIN_LIMIT: Final = 64 * 1024
 
@@ -36,8 +33,10 @@ class Peer(asyncio.Protocol):
         outbox: what is not yet handed to the transport.
         unsent: how many bytes that is, at most, but for the first frame.
         is_closing: whether it is to be closed behind the outbox.
+        is_full: whether the transport holds more than it should before the peer reads on.
         is_paused: whether it is not read from until all has left.
         gone: whether the connection has ended.
+        transport: what it is written to.
     """
 
     __slots__ = (
@@ -47,17 +46,19 @@ class Peer(asyncio.Protocol):
         "_server",
         "_stuck_at",
         "_stuck_since",
-        "_transport",
         "_was_heard",
         "gone",
         "is_closing",
+        "is_full",
         "is_paused",
         "number",
         "outbox",
+        "transport",
         "unsent",
     )
 
     number: int
+    transport: asyncio.Transport
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -67,7 +68,7 @@ class Peer(asyncio.Protocol):
         self._linger: asyncio.TimerHandle | None = None
         self._stuck_at = 0
         self._stuck_since = 0.0
-        self.is_paused = False
+        self.is_paused = self.is_full = False
         self.is_closing = False
         self.gone = False
         self.unsent = 0
@@ -75,8 +76,8 @@ class Peer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(_BUFFER, 0)
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(self._server.buffer, 0)
         self._server.joined(self)
 
     def data_received(self, data: bytes) -> None:
@@ -94,8 +95,13 @@ class Peer(asyncio.Protocol):
         self._server.finished(self)
         return True
 
+    def pause_writing(self) -> None:
+        """The transport holds much."""
+        self.is_full = True
+
     def resume_writing(self) -> None:
         """All has left the transport."""
+        self.is_full = False
         if not self.outbox:
             self._emptied()
 
@@ -107,16 +113,16 @@ class Peer(asyncio.Protocol):
         self.gone = True
         self._server.lost(self)
 
-    def flush(self, committed: int | None) -> int:
-        """Writes at once all that may leave, which is all when `committed` is None, and closes behind it when asked to.
+    def flush(self, committed: int) -> int:
+        """Writes at once what needs no later write than `committed`, and closes behind it when asked to.
 
         Returns how many bytes still wait, for the store or for the peer.
         """
-        outbox, transport = self.outbox, self._transport
+        outbox, transport = self.outbox, self.transport
         if transport.is_closing():
             outbox.clear()
             return 0
-        if len(outbox) == 1 and (committed is None or outbox[0].after <= committed):
+        if len(outbox) == 1 and outbox[0].after <= committed:
             # How most of them are: one frame, which may leave.
             transport.write(outbox.pop().data)
         elif outbox:
@@ -135,9 +141,9 @@ class Peer(asyncio.Protocol):
         if not self.is_paused:
             self.is_paused = True
             self._stuck_at = 0
-            self._transport.pause_reading()
+            self.transport.pause_reading()
             # From now on, `resume_writing` tells when all has left.
-            self._transport.set_write_buffer_limits(0, 0)
+            self.transport.set_write_buffer_limits(0, 0)
 
     def is_stuck(self, now: float, timeout: float) -> bool:
         """Whether the peer has read nothing for so long, though there is something to read."""
@@ -149,33 +155,33 @@ class Peer(asyncio.Protocol):
     @property
     def waiting(self) -> int:
         """How many bytes wait for the peer to read."""
-        return self._transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size()
 
     def leave(self) -> None:
         """Closes a connection that is shut, if the peer has been silent since the last time."""
         if not self._was_heard:
-            self._transport.close()
+            self.transport.close()
         self._was_heard = False
 
     def abort(self) -> None:
         """Ends the connection, whatever waits."""
-        self._transport.abort()
+        self.transport.abort()
 
-    def _write(self, committed: int | None) -> None:
+    def _write(self, committed: int) -> None:
         outbox = self.outbox
         ready: list[bytes] = []
-        while outbox and (committed is None or outbox[0].after <= committed):
+        while outbox and outbox[0].after <= committed:
             ready.append(outbox.popleft().data)
         if not ready:
             return
         self.unsent = sum([len(send.data) for send in outbox])
         size = sum(map(len, ready))
         if len(ready) == 1:
-            self._transport.write(ready[0])
+            self.transport.write(ready[0])
         elif size <= _JOIN_LIMIT:
-            self._transport.write(b"".join(ready))
+            self.transport.write(b"".join(ready))
         else:
-            self._transport.writelines(ready)
+            self.transport.writelines(ready)
 
     def _emptied(self) -> None:
         if self.is_paused:
@@ -183,9 +189,9 @@ class Peer(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._drained)
 
     def _drained(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._transport.set_write_buffer_limits(_BUFFER, 0)
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            self.transport.set_write_buffer_limits(self._server.buffer, 0)
         self._server.drained(self)
 
     def _shut(self) -> None:
@@ -193,13 +199,13 @@ class Peer(asyncio.Protocol):
             return
         self._is_shut = True
         if self._has_finished:
-            self._transport.close()
+            self.transport.close()
             return
         try:
-            self._transport.write_eof()
+            self.transport.write_eof()
         except OSError:
             # The peer has reset the connection, and the loop has not told us yet.
-            self._transport.abort()
+            self.transport.abort()
             return
         self._linger_on(LINGER_ROUNDS)
 
@@ -207,7 +213,7 @@ class Peer(asyncio.Protocol):
         waiting = self.waiting
         is_reading = waiting < self._stuck_at
         if rounds < LINGER_ROUNDS and not is_reading and not (rounds and self._was_heard):
-            self._transport.abort()
+            self.transport.abort()
             return
         self._was_heard, self._stuck_at = False, waiting
         left = rounds if is_reading else rounds - 1

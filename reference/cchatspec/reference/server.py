@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
+import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from time import time
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -42,6 +43,8 @@ from cchatspec.reference.writer import Writer
 #: The store that lives as long as the server.
 IN_MEMORY: Final = ":memory:"
 
+_BUFFER: Final = 64 * 1024
+
 #: How long, in seconds, the store and then the peers have at the end to take what was given to them.
 STORE_GRACE_SECONDS: Final = 3.0
 GRACE_SECONDS: Final = 1.0
@@ -58,6 +61,9 @@ class Server:
         store: the file that holds what outlives the server; ":memory:" holds nothing.
         limits: how much is taken of everything.
         journal: where the server says what happens; nowhere, if it is not given.
+
+    Attributes:
+        buffer: how many bytes the event loop may keep for a peer before it says so.
 
     Raises on entry:
         StoreError: the store cannot be used.
@@ -78,6 +84,7 @@ class Server:
         self.limits = limits or Limits()
         self.journal = journal or Journal()
         self._high_water = self.limits.high_water
+        self.buffer = min(_BUFFER, self._high_water)
         self._store_path = store
         self._store: Store | None = None
         self._writer: Writer | None = None
@@ -86,7 +93,7 @@ class Server:
         self._overfull: deque[Peer] = deque()
         self._held: set[Peer] = set()
         self._paused: set[Peer] = set()
-        self._committed = 0
+        self._committed = sys.maxsize if store == IN_MEMORY else 0
         self._writes: list[Write] = []
         self._carriers: dict[type, Callable[[Any], None]] = {
             Close: self._close,
@@ -101,6 +108,7 @@ class Server:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self.failed: asyncio.Future[StoreError] = self._loop.create_future()
         snapshot = Snapshot()
         if self._store_path != IN_MEMORY:
@@ -109,6 +117,7 @@ class Server:
             if self._store is not None:
                 snapshot = self._store.snapshot()
             self.core = Core(snapshot, os.urandom, self.limits)
+            self._push = self.core.push
             self._listener = Listener(lambda: Peer(self), self.journal)
             self.port = await self._listener.open(self.host, self.port)
         except BaseException:
@@ -188,16 +197,33 @@ class Server:
 
     def received(self, peer: Peer, data: bytes) -> None:
         """Takes what a peer has sent."""
-        self.carry_out(self.core.receive(peer.number, data, self._loop.time(), time.time()))
+        now, date = self._now(), time()
+        push = self._push(peer.number, data, now, date)
+        if push is None:
+            self.carry_out(self.core.receive(peer.number, data, now, date))
+            return
+        number, incoming, ack, after = push
+        other = self._peers[number]
+        if after > self._committed or other.outbox or peer.outbox:
+            self.carry_out([Send(number, incoming, after), Send(peer.number, ack, after)])
+            return
+        if not other.transport.is_closing():
+            other.transport.write(incoming)
+        if not peer.transport.is_closing():
+            peer.transport.write(ack)
+        if other.is_full or peer.is_full:
+            self._flush(other)
+            self._flush(peer)
+            self.carry_out([])
 
     def finished(self, peer: Peer) -> None:
         """Takes the end of a peer's sending."""
-        self.carry_out(self.core.finish(peer.number, self._loop.time(), time.time()))
+        self.carry_out(self.core.finish(peer.number, self._loop.time(), time()))
 
     def drained(self, peer: Peer) -> None:
         """Takes the news that all that was sent to a peer has left."""
         self._paused.discard(peer)
-        self.carry_out(self.core.drained(peer.number, self._loop.time(), time.time()))
+        self.carry_out(self.core.drained(peer.number, self._loop.time(), time()))
 
     def lost(self, peer: Peer) -> None:
         """Takes the end of a peer."""
@@ -270,7 +296,7 @@ class Server:
         self.carry_out(self.core.end_turn())
 
     def _flush(self, peer: Peer) -> None:
-        waiting = peer.flush(self._committed if self._store is not None else None)
+        waiting = peer.flush(self._committed)
         if peer.outbox:
             self._held.add(peer)
         if waiting > self._high_water and not peer.is_closing:

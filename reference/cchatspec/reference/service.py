@@ -56,6 +56,7 @@ class Service:
     """Users and sessions. Every handler takes a connection, its request and the time in Unix seconds.
 
     Attributes:
+        accounts: the registered users by name.
         audience: the sessions, and what they are told of others.
         queues: what waits for users.
         handlers: what does each action.
@@ -64,7 +65,7 @@ class Service:
     def __init__(self, snapshot: Snapshot, entropy: Callable[[int], bytes], outlet: Outlet, limits: Limits) -> None:
         self._entropy = entropy
         self._outlet = outlet
-        self._accounts = {name: Account(name, key) for name, key in snapshot.users}
+        self.accounts = self._accounts = {name: Account(name, key) for name, key in snapshot.users}
         self.queues = Queues(snapshot, self._accounts, outlet, limits)
         self.audience = Audience(outlet)
         self._user_list: bytes | None = None
