@@ -15,7 +15,7 @@ from cchatspec.cli import cli
 from cchatspec.reports.outputs import ReportOptions, check_outputs, write_reports
 from cchatspec.reports.results import write_results
 
-FORMS = ("junit", "allure", "markdown", "sarif", "badge")
+FORMS = ("html", "junit", "allure", "markdown", "sarif", "badge")
 
 
 @pytest.fixture

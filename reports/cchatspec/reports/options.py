@@ -13,6 +13,7 @@ from cchatspec.reports.outputs import ReportOptions
 
 _FILE = click.Path(path_type=Path)
 _HELP = {
+    "html": ("FILE", "Write one page to look at, which opens from disk."),
     "junit": ("FILE", "Write JUnit XML, for GitLab, Jenkins and GitHub."),
     "allure": ("DIR", "Write the results for the Allure report tool into a folder."),
     "markdown": ("FILE", "Write Markdown, for a job's summary or a comment."),

@@ -73,6 +73,10 @@ def write_reports(reports: Sequence[Report], options: ReportOptions, *, strict: 
 
 
 def _rendered(reports: Sequence[Report], options: ReportOptions, *, strict: bool) -> Iterator[tuple[Path, bytes]]:
+    if options.html is not None:
+        from cchatspec.reports.html import render
+
+        yield options.html, render(reports).encode(errors="backslashreplace")
     if options.junit is not None:
         from cchatspec.reports.junit import junit_xml
 
