@@ -67,6 +67,15 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session
+def allure(session: nox.Session) -> None:
+    """The Allure report tool, from npm, reads what is written for it."""
+    session.install("-e", ".[dev]")
+    folder = session.create_tmp()
+    session.run("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, "allure@3", external=True)
+    session.run("pytest", "tests/reports/test_allure.py", env={"ALLURE_TOOL": f"{folder}/node_modules/.bin/allure"})
+
+
+@nox.session
 def kill(session: nox.Session) -> None:
     """The suite against every seeded fault; takes some twenty-five minutes and writes the kill matrix."""
     session.install("-e", ".")
