@@ -65,8 +65,8 @@ def test_every_foundation_has_the_one_case_that_reports_it() -> None:
     assert sorted(reporting) == sorted(FOUNDATIONS)
 
 
-def test_foundations_run_first() -> None:
-    first = [case.clauses[0] for case in all_cases()[: len(FOUNDATIONS)]]
+def test_foundations_run_right_after_the_sanity_case() -> None:
+    first = [case.clauses[0] for case in all_cases()[1 : len(FOUNDATIONS) + 1]]
 
     assert first == list(FOUNDATIONS)
 
@@ -98,3 +98,7 @@ def test_a_selection_that_fits_nothing_names_what_is_near() -> None:
 def test_skipping_everything_is_an_error() -> None:
     with pytest.raises(SelectionError, match="no case is left"):
         select(SOME, (), ("*",))
+
+
+def test_the_sanity_case_runs_first_and_last() -> None:
+    assert (all_cases()[0].id, all_cases()[-1].id) == ("ROBUST-ALIVE/sanity-first", "ROBUST-ALIVE/sanity-last")

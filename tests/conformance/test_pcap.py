@@ -101,3 +101,12 @@ def test_a_run_leaves_every_case_that_connected_in_the_capture(judge: Judge, tmp
     found = packets(path.read_bytes())
 
     assert sorted(packet.comment for packet in found if packet.comment) == sorted(verdict.ids("pass"))
+
+
+def test_the_connection_that_asks_whether_the_target_still_serves_is_in_the_capture(
+    judge: Judge, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.pcapng"
+    judge(*launched("plain_server.py"), "--select", "REG-OK/new-user", "--pcap", str(path))
+
+    assert [packet.flags for packet in packets(path.read_bytes())].count(SYN) == 2

@@ -26,9 +26,12 @@ _PACKAGE = Path(__file__).parent
 #: The options without which some cases are left out.
 OPTIONS = ("soak", "profile")
 
+#: The case that comes before all others.
+_FIRST = "ROBUST-ALIVE/sanity-first"
+
 #: The modules whose cases come last: what needs that time has passed; what restarts the target, which ends whatever others have
-#: built up there; what holds the profile against what the others have observed.
-_LATE = ("late", "restart", "profile")
+#: built up there; what holds the profile against what the others have observed; whether the target still serves after all that.
+_LATE = ("late", "restart", "profile", "sanity")
 _PLUGIN_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
 
 
@@ -86,7 +89,8 @@ def case_of(item: pytest.Function) -> Case:
 
 
 def in_order(items: list[pytest.Function]) -> list[pytest.Function]:
-    """The foundations in the order in which they stand on one another, then the cases by family in the order of the document.
+    """The first case, the foundations in the order in which they stand on one another, then the cases by family in the order of
+    the document.
 
     After the open points come the modules of `_LATE`, in this order.
     """
@@ -95,6 +99,8 @@ def in_order(items: list[pytest.Function]) -> list[pytest.Function]:
     def rank(item: pytest.Function) -> tuple[int, int, int]:
         case = case_of(item)
         first = foundations.index(case.clauses[0]) if case.is_foundation else len(foundations)
+        if case.id == _FIRST:
+            first = -1
         late = _LATE.index(item.path.stem) + 1 if item.path.stem in _LATE else 0
         return first, late, families.index(case.family)
 

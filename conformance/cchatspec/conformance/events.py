@@ -61,6 +61,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
         broken: what went wrong in the suite itself.
         complete: whether no case is missing.
         restarts: how often the target died and was started again.
+        advice: what could be better in the target, though it is not wrong.
     """
 
     leftovers: list[CaseResult]
@@ -68,6 +69,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     broken: list[str]
     complete: bool
     restarts: int
+    advice: list[str] = []
 
 
 Event = Opened | Unreachable | Started | Finished | Ended

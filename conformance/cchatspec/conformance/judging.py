@@ -16,7 +16,7 @@ import pytest
 
 from cchatspec.conformance.catalogue import Case
 from cchatspec.conformance.harness.describe import describe, describe_wire
-from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, unreadable
+from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, TooSlow, unreadable
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
 from cchatspec.conformance.stimulus import HEX_LIMIT, parts_of, stimulus_of
 from cchatspec.reports.results import CaseResult, LevelName, Part, Verdict, WireLine
@@ -27,7 +27,10 @@ _RATE_ADVICE = "the target answered ERROR 06 to a few requests; raise its rate l
 
 @dataclass
 class Attempt:
-    """One run of one case: what it compared, and what stopped it."""
+    """One run of one case: what it compared, and what stopped it.
+
+    `own_entries` counts the first entries of the log, those that are the case's own; None if all are.
+    """
 
     case: Case
     log: WireLog = field(default_factory=WireLog)
@@ -36,6 +39,7 @@ class Attempt:
     came: object = None
     expected: object = None
     compared: bool = False
+    own_entries: int | None = None
     problem: BaseException | None = None
     phase: str = ""
 
@@ -64,6 +68,8 @@ def judge(attempt: Attempt) -> Judgement:
             return Judgement("inconclusive", reason, clause)
         case RateLimited():
             return Judgement("inconclusive", _RATE_ADVICE, "RATE-LIMIT")
+        case TooSlow():
+            return Judgement("inconclusive", str(attempt.problem))
         case NotApplicable() | pytest.skip.Exception():
             return Judgement("skip", str(attempt.problem))
         case AssertionError() if attempt.phase == "call":
@@ -111,7 +117,9 @@ def compared(attempt: Attempt) -> str:
 def result(attempt: Attempt, judgement: Judgement, replay: str) -> CaseResult:
     """What is kept of a case; the log is kept for what did not pass."""
     case = attempt.case
-    entries = attempt.log.entries if judgement.verdict in ("fail", "warn", "inconclusive") else []
+    entries = (
+        attempt.log.entries[: attempt.own_entries] if judgement.verdict in ("fail", "warn", "inconclusive") else []
+    )
     parts = parts_of(entries)
     both = attempt.compared and judgement.verdict in ("fail", "warn")
     return CaseResult(

@@ -64,6 +64,7 @@ class Recorder:
     _leftovers: list[CaseResult] = field(default_factory=list)
     _readings: dict[str, list[str]] = field(default_factory=dict)
     _answers: Counter[str] = field(default_factory=Counter)
+    _advice: list[str] = field(default_factory=list)
     _target: Opened | None = None
     _restarts: int = 0
     _finished_turns: int = 0
@@ -98,6 +99,7 @@ class Recorder:
         for point, reading in event.observed.items():
             self._readings.setdefault(point, []).append(reading)
         self.broken += event.broken
+        self._advice += [advice for advice in event.advice if advice not in self._advice]
         self._restarts += event.restarts
         self._finished_turns += event.complete
 
@@ -160,6 +162,7 @@ class Recorder:
             for point, readings in self._readings.items()
             if len(set(readings)) > 1
         ]
+        notes += self._advice
         return [*notes, "Stopped at the first failure (--fail-fast)."] if self.stopped else notes
 
     def _open_point(self, point: str) -> OpenPointResult:

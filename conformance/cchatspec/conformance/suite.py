@@ -22,7 +22,8 @@ from cchatspec.conformance.catalogue import (
     pytest_arguments,
 )
 from cchatspec.conformance.events import Ended, Event, Finished, Listener, Opened, Started, answers
-from cchatspec.conformance.harness.outcomes import unreadable
+from cchatspec.conformance.harness.outcomes import TooSlow, unreadable
+from cchatspec.conformance.harness.pace import advice_on_pace
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.conformance.judging import Attempt, Judgement, compared, failure, judge, result
@@ -88,14 +89,28 @@ class Suite(QuietReporter):
 
     def _finish(self, attempt: Attempt) -> bool:
         host, port = self.target.address
-        judgement = judge(attempt)
+        judgement = self._judge(attempt)
         if judgement.broken:
             self.broken.append(f"{attempt.case.id}: {judgement.reason}")
-        entries = tuple(attempt.log.entries)
-        if entries and not self.target.still_serves():
+        counted = answers(attempt.log.entries)
+        attempt.own_entries = len(attempt.log.entries)
+        if attempt.own_entries and not self.target.still_serves(attempt.log):
+            attempt.own_entries = None
             judgement = self._after_death(attempt, judgement)
         found = result(attempt, judgement, self._replay)
-        return self._tell(Finished(found, attempt.began, host, port, answers(entries), entries))
+        entries = tuple(attempt.log.entries)
+        return self._tell(Finished(found, attempt.began, host, port, counted, entries))
+
+    def _judge(self, attempt: Attempt) -> Judgement:
+        """The verdict, unless a deadline passed in which a right target could not have answered either."""
+        judgement = judge(attempt)
+        if judgement.verdict in ("pass", "skip") or judgement.broken:
+            return judgement
+        try:
+            self.target.check_pace(attempt.log)
+        except TooSlow as slow:
+            return Judgement("inconclusive", str(slow))
+        return judgement
 
     def _after_death(self, attempt: Attempt, judgement: Judgement) -> Judgement:
         """A crash never passes: the case after which the target was gone is ROBUST-ALIVE's finding, whatever it saw."""
@@ -170,6 +185,7 @@ def run_cases(
         broken=suite.broken,
         complete=not unfinished,
         restarts=target.launcher.restarts - before if target.launcher else 0,
+        advice=[] if unfinished else advice_on_pace(target),
     )
     listener(ended)
     return ended

@@ -8,10 +8,11 @@ from __future__ import annotations
 import pytest
 
 from cchatspec.conformance.fixtures import Connect, Login
-from cchatspec.conformance.harness.expect import error, login_accepted, registered
+from cchatspec.conformance.harness.expect import error
 from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Peer
+from cchatspec.conformance.harness.steps import enter, entered
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import ErrorCode, GetPublicKey, PublicKeyResponse
@@ -66,16 +67,6 @@ def from_elsewhere(connect: Connect, who: str) -> Peer:
     return peer
 
 
-def enter(peer: Peer) -> list[Reply]:
-    """The replies to a registration, a login and a request."""
-    return [peer.register(), peer.ask_and_prove(), peer.request(GetPublicKey(peer.name))]
-
-
-def served(peer: Peer) -> list[Reply]:
-    """What `enter` brings where nothing is wrong."""
-    return [registered(), login_accepted(), PublicKeyResponse(1, peer.account.public_key)]
-
-
 @pytest.fixture
 def bystander(target: Target, connect: Connect) -> Peer:
     """A user who is logged in before the flood."""
@@ -96,7 +87,7 @@ def test_new_session_of_another(stopped_by: Reply, connect: Connect) -> None:
     """While one user is over the limit, another can register, log in and is served"""
     newcomer = from_elsewhere(connect, "newcomer")
 
-    assert enter(newcomer) == served(newcomer)
+    assert enter(newcomer) == entered(newcomer)
 
 
 @clause("RATE-LIMIT")

@@ -22,6 +22,7 @@ from cchatspec.conformance.harness.expect import (
 )
 from cchatspec.conformance.harness.outcomes import Blocked, Reply, unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.reading import Deviation
 from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.spec import (
     AckStatus,
@@ -38,6 +39,7 @@ from cchatspec.spec import (
     SetStatus,
     StatusUpdate,
     UserListResponse,
+    build,
 )
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def must_register(peer: Peer) -> Peer:
         raise Blocked(wrong.clause, f"the reply to a registration cannot be read: {wrong.reason}")
     if reply != registered():
         raise Blocked("REG-OK", f"the target registered one user and refuses '{peer.name.decode()}'")
+    peer.leave_registration()
     return peer
 
 
@@ -136,8 +139,28 @@ def _duplicate(target: Target, log: WireLog) -> Observed:
 def _challenge(target: Target, log: WireLog) -> Observed:
     peer = _newcomer(target, log, "newcomer")
     reply = peer.ask()
+    if isinstance(reply, Message) and reply != challenge_given():
+        reply = _on_another_connection(target, peer, reply)
     peer.close()
     return reply, challenge_given()
+
+
+def _on_another_connection(target: Target, peer: Peer, first: Message) -> Reply:
+    """The reply to the same request on another connection, if that is a challenge; else what came first.
+
+    From then on, whoever registers goes on over another connection.
+    """
+    is_in = peer.request(GetPublicKey(peer.name)) == PublicKeyResponse(1, peer.account.public_key)
+    peer.reconnect()
+    reply = peer.ask()
+    if reply != challenge_given():
+        return first
+    target.manners.registers_apart = True
+    clause, how = ("REG-NOLOGIN", "is logged in by it") if is_in else ("LOGIN-CHALLENGE", "gets no challenge")
+    target.note(
+        Deviation(clause, f"the connection that registers a user {how}; another one gets a challenge", build(first))
+    )
+    return reply
 
 
 def _proof(target: Target, log: WireLog) -> Observed:

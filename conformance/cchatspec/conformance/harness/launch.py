@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shlex
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from time import monotonic
 
 from cchatspec.conformance.harness.outcomes import TargetError
@@ -18,6 +20,10 @@ from cchatspec.conformance.harness.outcomes import TargetError
 REFERENCE_COMMAND = shlex.join(
     [sys.executable, "-P", "-m", "cchatspec.cli", "serve", "--port", "{port}", "--store", "{tmp}/reference.db"]
 )
+
+#: Linux's call that has a process killed when the one that started it ends, even by SIGKILL; None elsewhere.
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1
 
 _START_LIMIT_S = 15.0
 _END_LIMIT_S = 5.0
@@ -30,7 +36,8 @@ class Launcher:
 
     In the command, `{port}` stands for a free port, and `{tmp}` for a folder of the target's own that goes when the suite ends.
 
-    The process runs in a session of its own, and its output goes to a file, of which the end is shown when it fails.
+    The process runs in a session of its own, and is killed with whoever launched it where the system can do that (Linux). Its
+    output goes to a file, of which the end is shown when it fails.
     """
 
     def __init__(self, command: str) -> None:
@@ -62,6 +69,7 @@ class Launcher:
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_end_with(os.getpid()) if _PRCTL else None,
             )
         except OSError as problem:
             raise TargetError(f"cannot start '{arguments[0]}': {problem.strerror or problem}") from None
@@ -125,6 +133,19 @@ class Launcher:
     def _tail_text(self) -> str:
         tail = self.tail()
         return f"; it printed:\n{tail}" if tail else "; it printed nothing"
+
+
+def _end_with(parent: int) -> Callable[[], None]:
+    """What a new process does first so that it does not outlive its parent."""
+    assert _PRCTL is not None
+    prctl = _PRCTL
+
+    def bind() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it has ended before the call
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return bind
 
 
 def accepts(host: str, port: int) -> bool:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, RateLimited, Reply, Unreadable
 from cchatspec.conformance.harness.reading import Deviation, HeaderCountingReader, Manners, counts_header, read_frame
-from cchatspec.conformance.harness.wirelog import WireLog
+from cchatspec.conformance.harness.wirelog import UNFINISHED, WireLog
 from cchatspec.spec import (
     PAYLOAD_LIMIT,
     Error,
@@ -70,6 +70,7 @@ class Line:
     Attributes:
         lenient: whether slips that leave no doubt are read as what they mean.
         expects_limit: whether ERROR 06 is a reply like any other.
+        quick: whether what comes is acknowledged at once, as programs do not usually have it.
         updates: the STATUS_UPDATEs that came.
         ending: how the connection ended, once it has.
         is_elsewhere: whether it comes from the second address.
@@ -81,16 +82,30 @@ class Line:
     def __init__(self, target: Surroundings, log: WireLog, who: str = "", *, elsewhere: bool = False) -> None:
         self.lenient = True
         self.expects_limit = False
+        self.quick = True
         self.is_elsewhere = elsewhere and _is_loopback(target.address[0])
         self.updates: list[StatusUpdate] = []
-        self.ending: Ending | None = None
         self._target = target
         self._log = log
+        self._open(who)
+
+    def _open(self, who: str) -> None:
+        self.ending: Ending | None = None
         self._inbox: deque[Reply] = deque()
         self._frames = self._reader()
-        self._unasked = target.manners.greeting
-        self._number = log.new_connection(who)
+        self._unasked = self._target.manners.greeting
+        self._number = self._log.new_connection(who)
         self._socket = self._connect()
+
+    def reconnect(self) -> None:
+        """Close the connection, and go on with a new one."""
+        self.drop()
+        self._open("again")
+
+    def leave_registration(self) -> None:
+        """Reconnect, if nobody can log in on the connection that registered them."""
+        if self._target.manners.registers_apart:
+            self.reconnect()
 
     def _connect(self) -> socket.socket:
         source = (_ELSEWHERE, 0) if self.is_elsewhere else None
@@ -203,11 +218,15 @@ class Line:
             return self._end(Ending.RST)
         if not data:
             return self._end(Ending.FIN)
-        if _QUICK_ACK is not None:
-            with contextlib.suppress(OSError):  # what was read counts, also if the connection is gone by now
-                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+        self.acknowledge()
         self._take(data)
         return None
+
+    def acknowledge(self) -> None:
+        """Have TCP acknowledge what comes at once, or after the usual delay; it forgets which with each read."""
+        if _QUICK_ACK is not None:
+            with contextlib.suppress(OSError):  # what was read counts, also if the connection is gone by now
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, int(self.quick))
 
     def _unfinished(self) -> None:
         """A frame of which no more comes: its header announces what the target does not send."""
@@ -219,7 +238,7 @@ class Line:
             self._frames = self._reader()
             self._take(rest)
             return
-        self._log.received(self._number, rest, "an unfinished frame")
+        self._log.received(self._number, rest, UNFINISHED)
         reason = f"{len(rest)} bytes of a frame came, and before the deadline no more of what its header announces"
         deviation = Deviation("FRAME-HEADER", reason, rest)
         self._accept(Unreadable(deviation.clause, deviation.reason, rest), [deviation])
@@ -231,7 +250,7 @@ class Line:
     def _end(self, ending: Ending) -> Ending:
         if self._frames:
             rest = self._frames.pending
-            self._log.received(self._number, rest, "an unfinished frame")
+            self._log.received(self._number, rest, UNFINISHED)
             self._target.note(
                 Deviation(
                     "FRAME-HEADER", f"the connection ended in the middle of a frame, after {len(rest)} bytes", rest

@@ -52,6 +52,16 @@ class RateLimited(Exception):
     """The target answered ERROR 06 to a request that is no flood."""
 
 
+class TooSlow(Exception):
+    """A deadline passed, and the target is so slow now, for everybody, that it says nothing."""
+
+    def __init__(self, deadline: float, round_trip: float) -> None:
+        super().__init__(
+            f"no reply came within {deadline:.1f} s, and a round trip on a fresh connection takes {round_trip:.2f} s now: "
+            "too slow to tell"
+        )
+
+
 class NotApplicable(Exception):
     """The case does not apply to this target; the text says why."""
 

@@ -51,11 +51,13 @@ class Manners:
         greeting: how many frames come unasked on each new connection.
         counts_header: whether the lengths in headers count the header's own bytes.
         settled: whether the first reply has come, by which the second is told.
+        registers_apart: whether a user can log in only on another connection than the one that registered them.
     """
 
     greeting: int = 0
     counts_header: bool = False
     settled: bool = False
+    registers_apart: bool = False
 
 
 class HeaderCountingReader(FrameReader):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from nacl.signing import SigningKey
 
-from cchatspec.conformance.harness.expect import is_refusal
+from cchatspec.conformance.harness.expect import is_refusal, login_accepted, registered
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.spec import (
@@ -18,6 +18,7 @@ from cchatspec.spec import (
     Message,
     MessageAck,
     MessageType,
+    PublicKeyResponse,
     RegisterResponse,
     RegisterUser,
     SendMessage,
@@ -117,6 +118,18 @@ def burst(peer: Peer, count: int) -> list[Reply]:
     peer.expects_limit = True
     peer.send(*[GetPublicKey(peer.name)] * count)
     return up_to_an_ending(peer, count)
+
+
+def enter(peer: Peer) -> list[Reply]:
+    """The replies to a registration, a login and a request."""
+    first = peer.register()
+    peer.leave_registration()
+    return [first, peer.ask_and_prove(), peer.request(GetPublicKey(peer.name))]
+
+
+def entered(peer: Peer) -> list[Reply]:
+    """What `enter` brings where nothing is wrong."""
+    return [registered(), login_accepted(), PublicKeyResponse(1, peer.account.public_key)]
 
 
 def second_session(first: Peer, second: Peer) -> Peer:

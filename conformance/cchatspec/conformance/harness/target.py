@@ -11,20 +11,33 @@ import socket
 import string
 from dataclasses import dataclass, field
 from itertools import count
+from time import monotonic
 
 from cchatspec.conformance.harness.foundations import FOUNDATIONS, Parked
 from cchatspec.conformance.harness.launch import REFERENCE_COMMAND, Launcher
-from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, TargetError, unreadable
+from cchatspec.conformance.harness.outcomes import (
+    Blocked,
+    Ending,
+    NotApplicable,
+    RateLimited,
+    TargetError,
+    TooSlow,
+    unreadable,
+)
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.reading import Deviation, Manners
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
-from cchatspec.spec import AckStatus, Message, MessageAck
+from cchatspec.spec import AckStatus, Message, MessageAck, RegisterUser
 
 #: How long a read may take before anything is known about the target, and the bounds of what is set afterwards, in seconds.
 FIRST_DEADLINE_S = 4.0
 SHORTEST_DEADLINE_S = 1.0
 LONGEST_DEADLINE_S = 10.0
 _ROUND_TRIPS = 200
+
+#: From which share of the deadline on a round trip makes it doubtful, and how many deadlines such a round trip may take.
+_DOUBTFUL = 0.2
+_PATIENCE = 2
 
 _MAX_NAME = 31
 _NAME_CHARACTERS = frozenset(string.ascii_lowercase + string.digits)
@@ -103,6 +116,7 @@ class Target:
 
         Raises:
             Blocked: one under it does not hold.
+            TooSlow: it can't be told.
         """
         if clause not in self._foundations:
             step = FOUNDATIONS[clause]
@@ -110,7 +124,10 @@ class Target:
                 self.require(step.needs)
             log = WireLog()
             came, expected = step.attempt(self, log)
-            self._foundations[clause] = Foundation(clause, came, expected, tuple(log.entries))
+            found = Foundation(clause, came, expected, tuple(log.entries))
+            if not found.holds:
+                self.check_pace(log)
+            self._foundations[clause] = found
         return self._foundations[clause]
 
     def require(self, clause: str) -> None:
@@ -151,12 +168,44 @@ class Target:
                 f"cannot connect to {self.host}:{self.port}: {reason}. Is the server running there?"
             ) from None
 
-    def still_serves(self) -> bool:
+    def check_pace(self, log: WireLog) -> None:
+        """Find out whether the deadline that passed in a case can be held against the target.
+
+        Raises:
+            TooSlow: round trips take so long now, on any connection, that it can't. The deadline is longer from now on.
+        """
+        if not log.met_deadline or (round_trip := self._round_trip()) is None:
+            return
+        deadline = self.deadline
+        if round_trip > _DOUBTFUL * deadline:
+            self.deadline = max(deadline, _deadline_for(round_trip))
+            raise TooSlow(deadline, round_trip)
+
+    def _round_trip(self) -> float | None:
+        """The shortest of three round trips, in seconds; None if there is none."""
+        if self.gone or self._resident is None:
+            return None
+        took = []
+        for _ in range(3):
+            start = monotonic()
+            try:
+                peer = Peer(self, self._resident, WireLog())
+                peer.send(RegisterUser(peer.name, peer.account.public_key))
+                reply = peer.receive(_PATIENCE * self.deadline)
+                peer.close()
+            except (Blocked, RateLimited):
+                return None
+            took.append(monotonic() - start)
+            if isinstance(reply, Ending) or took[-1] <= _DOUBTFUL * self.deadline:
+                break
+        return None if isinstance(reply, Ending) else min(took)
+
+    def still_serves(self, log: WireLog) -> bool:
         """Whether a fresh connection gets an answer to a request that was answered before."""
         if self.gone or self._resident is None:
             return not self.gone
         try:
-            peer = Peer(self, self._resident, WireLog())
+            peer = Peer(self, self._resident, log, "does it still serve?")
         except Blocked:
             return False
         try:
@@ -212,7 +261,11 @@ class Target:
     def settle(self, resident: Account, round_trip: float) -> None:
         """Take this registered account to ask with, and a deadline from how long its registration took, in seconds."""
         self._resident = resident
-        self.deadline = min(max(_ROUND_TRIPS * round_trip, SHORTEST_DEADLINE_S), LONGEST_DEADLINE_S)
+        self.deadline = _deadline_for(round_trip)
+
+
+def _deadline_for(round_trip: float) -> float:
+    return min(max(_ROUND_TRIPS * round_trip, SHORTEST_DEADLINE_S), LONGEST_DEADLINE_S)
 
 
 def open_target(address: str | None, launch: str | None) -> Target:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
+from cchatspec.conformance.harness.outcomes import Ending
+
 Direction = Literal["sent", "received", "event"]
+
+#: The text of what came of a frame that the deadline cut.
+UNFINISHED = "an unfinished frame"
+_IN_VAIN = (Ending.DEADLINE.value, UNFINISHED)
 
 #: The text of a request whose reply shows that nothing else came.
 FENCE = "fence"
@@ -40,6 +46,11 @@ class WireLog:
         self._connections += 1
         self.event(self._connections, f"connect ({who})" if who else "connect")
         return self._connections
+
+    @property
+    def met_deadline(self) -> bool:
+        """Whether something was waited for in vain."""
+        return any(entry.text in _IN_VAIN for entry in self.entries)
 
     def adopt(self, entries: Sequence[WireEntry]) -> None:
         """Take in what another log has, with its numbers; connections to come get later ones."""
