@@ -60,9 +60,12 @@ class Cast:
 
     def words(self) -> dict[bytes, str]:
         """What to call the names and keys that come back."""
-        named = {user.name: "name of " + letter for letter, user in self.users.items()}
-        named.update({user.key: "key of " + letter for letter, user in self.users.items()})
-        return named
+        known = {}
+        for letter, user in self.users.items():
+            is_ours = letter != "resident"
+            known[user.name] = "name of " + letter if is_ours else "somebody else"
+            known[user.key] = "key of " + letter if is_ours else "somebody else's key"
+        return known
 
 
 def encode(frame: Any, layouts: Any, value_of: Callable[[Any], bytes]) -> bytes:

@@ -59,7 +59,7 @@ class Connection:
                 except BlockingIOError:
                     pass
                 except OSError:
-                    self._end("reset")
+                    self._end("ended", "reset")
 
     def read(self, count: int, patience: float) -> None:
         """Read until so many frames have come, or the connection ends, or the patience does."""
@@ -77,12 +77,12 @@ class Connection:
         except BlockingIOError:
             return
         except OSError:
-            self._end("reset")
+            self._end("ended", "reset")
             return
         if not data:
-            self._end("closed")
+            self._end("ended", "closed")
             return
-        frames, self.rest = frames_of(self.rest + data)
+        frames, self.rest = frames_of(self.rest + data, self.stage.finding["limit"])
         for frame in frames:
             self._take(frame)
 
@@ -94,8 +94,8 @@ class Connection:
         if text is not None:
             self.came.append(text)
 
-    def _end(self, how: str) -> None:
-        self.ended = how
+    def _end(self, ended: str, how: str) -> None:
+        self.ended = ended
         rest = f", after {len(self.rest)} bytes of a frame" if self.rest else ""
         self.stage.say(self.number, "--", f"the server ended the connection ({how}{rest})")
 
@@ -110,7 +110,7 @@ class Connection:
             if how == "reset":
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         except OSError:
-            self._end("reset")
+            self._end("ended", "reset")
         self.sock.close()
         self.sock = None
 
@@ -248,7 +248,7 @@ class Bystanders:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.users = User(), User()
-        stage.words.known.update({self.users[0].name: "name of a bystander", self.users[1].name: "name of a bystander"})
+        stage.words.known.update({self.users[0].name: "a bystander", self.users[1].name: "a bystander"})
         self.lines = [stage.login(user, -1 - at) for at, user in enumerate(self.users)]
 
     def chat(self) -> bool:

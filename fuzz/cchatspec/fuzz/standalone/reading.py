@@ -28,6 +28,8 @@ class Words:
 
     def frame(self, data: bytes) -> str | None:
         """A whole frame in words; None if it tells of somebody who has no part in this."""
+        if int.from_bytes(data[:4], "big") != len(data) - 5:
+            return "bytes that no frame begins with"
         kind, payload = data[4], data[5:]
         layout = self.layouts.get(kind)
         if layout is None or layout["direction"] != "server-to-client":
@@ -95,9 +97,7 @@ class Words:
             return "challenge=..."
         if data in self.known:
             return f"{name}={self.known[data]}"
-        if name in ("public_key", "encrypted_message"):
-            return f"{name}={len(data)} other bytes"
-        return f"{name}=0x{data.hex()}"
+        return f"{name}={len(data)} other bytes"
 
 
 def _taken(payload: bytes, at: int, size: int, name: str) -> tuple[bytes, int]:
@@ -106,11 +106,12 @@ def _taken(payload: bytes, at: int, size: int, name: str) -> tuple[bytes, int]:
     return payload[at : at + size], at + size
 
 
-def frames_of(data: bytes) -> tuple[list[bytes], bytes]:
-    """The whole frames in a stream, and what is left behind them."""
+def frames_of(data: bytes, limit: int) -> tuple[list[bytes], bytes]:
+    """The whole frames in a stream, and what is left; a frame longer than the limit is none, and is as long as what there is."""
     found = []
     while len(data) >= 5:
         end = 5 + int.from_bytes(data[:4], "big")
+        end = len(data) if end > 5 + limit else end
         if end > len(data):
             break
         found.append(data[:end])
