@@ -26,6 +26,7 @@ def types(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.run("mypy")
     session.run("mypy", "bench/server.py")
+    session.run("mypy", "fuzz/planted/server.py")
 
 
 @nox.session
@@ -87,3 +88,16 @@ def bench(session: nox.Session) -> None:
     """The codec against Construct and a hand-written one."""
     session.install(".")
     session.run("python", "bench/codec.py", *session.posargs)
+
+
+@nox.session
+def atheris(session: nox.Session) -> None:
+    """Coverage-guided fuzzing of the codec and of the reference server's core, a minute each, where atheris installs."""
+    session.install("-e", ".")
+    session.run_install("pip", "install", "--quiet", "atheris>=3.0", success_codes=[0, 1])
+    if session.run("python", "-c", "import atheris; atheris.Setup", silent=True, success_codes=[0, 1]):
+        session.skip("atheris does not install here")
+    for target in ("parser", "core"):
+        session.run(
+            "python", f"fuzz/coverage/{target}_target.py", "-max_total_time=60", "-len_control=0", *session.posargs
+        )
