@@ -142,11 +142,16 @@ class Conversation:
         self._await_letters()
 
     def _await_letters(self) -> None:
+        """Whatever was delivered to somebody who is here, or asked for by them, has to come."""
         model = self._setting.model
-        for letter in model.letters.owed():
-            line = next((line for line in self.lines.values() if line.tracker is letter.owed), None)
-            if line is not None and not line.wait(until=lambda letter=letter: bool(letter.came)):  # type: ignore[misc]
+        letters = model.letters.owed()
+        for line in self.lines.values():
+            letters += model.letters.due(line.tracker)
+        for letter in letters:
+            home = next((line for line in self.lines.values() if letter.recipient in line.tracker.users), None)
+            if home is not None and not home.wait(until=lambda letter=letter: bool(letter.came)):  # type: ignore[misc]
                 model.report_lost(letter)
+                return
 
     def close(self) -> None:
         """Close what is still open."""

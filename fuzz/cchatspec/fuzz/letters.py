@@ -39,6 +39,7 @@ class Letter:
         status: the acknowledgement's, -1 for a refusal, None for none yet; `lost_track` if there will be none.
         came: the connections that it came on, and the event of each.
         owed: where it must come, or has come.
+        may_be_lost: it may have been given to a connection that ended before we had read everything.
     """
 
     sender: Tracker
@@ -56,6 +57,7 @@ class Letter:
     acked_at: int = 0
     came: dict[int, int] = field(default_factory=dict)
     owed: Tracker | None = None
+    may_be_lost: bool = False
 
 
 def fingerprint(body: bytes) -> bytes:
@@ -79,7 +81,7 @@ class Letters:
         """A message is on its way to the target."""
         body = message.encrypted_message
         key = fingerprint(body)
-        senders = frozenset(tracker.users)
+        senders = tracker.claims
         letter = Letter(
             tracker, request, message.recipient, body[:MARK_SIZE], len(body), tracker.model.date(), senders, key
         )
@@ -210,7 +212,10 @@ class Letters:
             letter
             for letters in self._to.values()
             for letter in letters
-            if letter.owed is not None and not letter.came and letter.owed.is_surely(letter.recipient)
+            if letter.owed is not None
+            and not letter.came
+            and letter.owed.is_surely(letter.recipient)
+            and not letter.may_be_lost
         ]
 
     def queued(self, name: bytes) -> list[Letter]:
@@ -218,8 +223,23 @@ class Letters:
         return [
             letter
             for letter in self._to.get(name.lower(), ())
-            if letter.status == 2 and not letter.came and letter.is_sole
+            if letter.status == 2 and not letter.came and letter.is_sole and not letter.may_be_lost
         ]
+
+    def due(self, tracker: Tracker) -> list[Letter]:
+        """What was queued for somebody who is surely on this connection, and was asked for there."""
+        return [
+            letter
+            for name in tracker.users
+            if tracker.is_surely(name) and tracker.world.sole_session(name) is tracker
+            for letter in self.queued(name)
+            if letter.acked_at <= tracker.polled_at and tracker.logged_in_at <= tracker.polled_at
+        ]
+
+    def unread(self, name: bytes) -> None:
+        """A connection of this user has ended, and what was on its way to it is lost."""
+        for letter in self._to.get(name.lower(), ()):
+            letter.may_be_lost = True
 
     def may_wait(self, name: bytes) -> bool:
         """Whether anything may be in this user's queue."""

@@ -20,6 +20,7 @@ from cchatspec.fuzz.requests import (
     LOGIN,
     LOGOUT,
     OUTSIDE,
+    POLL,
     Form,
     Place,
     Request,
@@ -84,6 +85,7 @@ class Tracker:
         has_answered: a frame has come.
         ended: the target has ended it; `closed`: we have.
         logged_in_at: the event at which the user was known to be logged in.
+        polled_at: the event at which the last GET_MESSAGES was sent that was dealt with.
         sent_time: when bytes were last sent, by the model's clock.
         answered_sent_at: the event at which the last request was sent that has a reply.
         is_stalled: nobody reads from it.
@@ -104,6 +106,7 @@ class Tracker:
         self.is_stalled = False
         self.answered_sent_at = 0
         self.logged_in_at = 0
+        self.polled_at = 0
         self.sent_time = model.time()
         self.pending: deque[Request] = deque()
         self.last: Request | None = None
@@ -353,6 +356,8 @@ class Tracker:
                 self._challenged(after.challenge, is_sure=True)
             elif after.user is not None:
                 self._entered(after.user)
+        elif request.kind == POLL and reply is None:
+            self.polled_at = request.sent_at
         elif isinstance(message, SetStatus) and reply is None and before.user is not None:
             self.world.person(before.user).set_status(message.status, is_sure=request.form is Form.RIGHT)
 
@@ -411,6 +416,9 @@ class Tracker:
     def _may_be_settled(self) -> bool:
         if not self.is_followed or not self.pending:
             return True
+        everything = self._first + len(self.pending)
+        if any(guess.done == everything for guess in self._guesses):
+            return True
         if not self._has_logout and all(must_be_answered(self.pending[-1], guess.mode) for guess in self._guesses):
             return False
         return any(True for guess in self._guesses for _ in self._rests(guess))
@@ -441,6 +449,7 @@ class Tracker:
         self._abandon()
         for name in self._claims:
             self.world.person(name).may_have_status(0)
+            self.model.letters.unread(name)
 
     def half_closed(self) -> None:
         """We have shut down our sending side."""
@@ -457,6 +466,8 @@ class Tracker:
         self._abandon()
         for name in list(self._claims):
             self._leave(name)
+            if is_reset:
+                self.model.letters.unread(name)
 
     def _abandon(self) -> None:
         for request in self.pending:
