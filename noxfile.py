@@ -90,6 +90,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "bench/codec.py", *session.posargs)
 
 
+@nox.session(name="fuzz-bench")
+def fuzz_bench(session: nox.Session) -> None:
+    """The fuzzer and boofuzz against every planted bug, and the fuzzer against the right server; takes about an hour."""
+    session.install("-e", ".[fuzz]", "-r", "bench/boofuzz-requirements.txt")
+    session.run("python", "fuzz/planted/proving.py", *session.posargs)
+
+
 @nox.session
 def atheris(session: nox.Session) -> None:
     """Coverage-guided fuzzing of the codec and of the reference server's core, a minute each, where atheris installs."""

@@ -1,0 +1,74 @@
+"""The page that shows `proof.json`: `docs/fuzz-bench.md`."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+from bugs import Bug
+
+Entry = dict[str, Any]
+
+_HEAD = """\
+# What the fuzzer finds
+
+`fuzz/planted/server.py` is a C-Chat server that was written from the protocol alone, to prove the fuzzer with. It can have one
+of {count} planted bugs, of the kinds that people really write. `nox -s fuzz-bench` runs `cchatspec fuzz` and boofuzz 0.4.2
+against each of them, each for {seconds:g} seconds at most, and writes this page.
+
+boofuzz is told the whole protocol, with a login by callback, gives each request an equal share of the time, keeps no log, and
+looks after each case whether the process lives, and after every 25, or when nothing came, whether a fresh connection is
+answered. It can see crashes and hangs; it has no means to tell a wrong answer from a right one. Bytes are those of the smallest
+script that shows the bug, with registration and login, or for boofuzz all that it sent on the connection.
+
+"""
+
+_RIGHT = """
+## The right server
+
+Without a bug nothing may be found, whatever a server chooses where the protocol leaves a choice.
+
+| reading | seconds | executions | findings |
+|---|---|---|---|
+"""
+
+
+def page(proof: Entry, bugs: tuple[Bug, ...]) -> str:
+    """The page as Markdown."""
+    seen = proof["bugs"]
+    told = [_HEAD.format(count=len(bugs), seconds=proof.get("seconds", 0)), _summary(seen)]
+    told += [
+        "| bug | kind | found as | after s | bytes | boofuzz: after s | bytes |\n",
+        "|---|---|---|---|---|---|---|\n",
+    ]
+    told += [_row(bug, seen[bug.name]) for bug in bugs if bug.name in seen]
+    told += ["\n## The bugs\n\n"]
+    told += [f"- **{bug.name}** ({bug.kind}): {bug.text}\n" for bug in bugs]
+    if proof["right"]:
+        told += [_RIGHT, *(_right_row(label, entry) for label, entry in proof["right"].items())]
+    told += [f"\nMeasured on {proof['machine']}, Python {proof['python']}, two cores that other programs used too.\n"]
+    return "".join(told)
+
+
+def _summary(seen: Entry) -> str:
+    ours = [entry["fuzzer"] for entry in seen.values() if entry["fuzzer"]["found_s"] is not None]
+    theirs = [entry["boofuzz"] for entry in seen.values() if entry["boofuzz"]["found_s"] is not None]
+    told = f"Of {len(seen)} bugs the fuzzer found {len(ours)}, and boofuzz {len(theirs)}."
+    if ours:
+        told += f" Half of what the fuzzer found took it less than {median(entry['found_s'] for entry in ours):.1f} s"
+        told += f" and {median(entry['bytes'] for entry in ours):.0f} bytes."
+    return told + "\n\n"
+
+
+def _row(bug: Bug, entry: Entry) -> str:
+    ours, theirs = entry["fuzzer"], entry["boofuzz"]
+    mine = ["-", "-", "-"] if ours["found_s"] is None else [ours["kind"], f"{ours['found_s']:.2f}", str(ours["bytes"])]
+    other = ["-", "-"] if theirs["found_s"] is None else [f"{theirs['found_s']:.2f}", str(theirs["bytes"])]
+    return f"| {' | '.join([bug.name, bug.kind, *mine, *other])} |\n"
+
+
+def _right_row(label: str, entry: Entry) -> str:
+    findings = "; ".join(entry["findings"]) or "none"
+    if entry["hollow"]:
+        findings += f" ({entry['hollow']})"
+    return f"| {label} | {entry['seconds']:g} | {entry['executions']} | {findings} |\n"

@@ -1,0 +1,167 @@
+"""Runs the fuzzer and boofuzz against every planted bug for the same time, and the fuzzer against the right server.
+
+    python fuzz/planted/proving.py [--seconds S] [--right-seconds S] [--bug NAME…] [--only bugs|right] [--seed N]
+
+What was seen goes to `proof.json` beside this file, one entry at a time, and to `docs/fuzz-bench.md`. The time to find is that of
+the first finding, from the start of the campaign; its size is that of the script that it was reduced to, with all that is needed
+to log in. Boofuzz reduces nothing, so its size is all that it sent on the connection that showed it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bugs import BUGS, Bug
+from choices import POINTS
+from proof_page import page
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PROOF = HERE / "proof.json"
+PAGE = ROOT / "docs" / "fuzz-bench.md"
+SERVER = HERE / "server.py"
+HUNT = ROOT / "bench" / "boofuzz_hunt.py"
+
+#: What a program may take beyond its time, to start, to confirm and to end.
+_GRACE_S = 180.0
+
+Entry = dict[str, Any]
+
+
+def launch(*arguments: str) -> str:
+    """The command that starts the server with these arguments."""
+    return f"{shlex.join([sys.executable, str(SERVER)])} {{port}} {shlex.join(arguments)}"
+
+
+def campaign(command: str, seconds: float, seed: int, *, first: bool) -> Entry:
+    """The results of the fuzzer, after so many seconds or, if `first`, with the first finding."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results.json"
+        words = [
+            "-P",
+            "-m",
+            "cchatspec.cli",
+            "fuzz",
+            "--launch",
+            command,
+            "--max-time",
+            f"{seconds:g}s",
+            "--seed",
+            str(seed),
+        ]
+        words += ["--out", f"{folder}/out", "--json", str(results)]
+        words += ["--max-findings", "1"] if first else []
+        done = run([sys.executable, *words], seconds)
+        if not results.exists():
+            raise SystemExit(f"the fuzzer wrote no results (exit status {done.returncode}): {done.stderr[-2000:]}")
+        read: Entry = json.loads(results.read_bytes())
+        return read
+
+
+def run(words: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a program that ends by itself; one that does not is told to, and then ended."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for wait, kind in ((seconds + _GRACE_S, signal.SIGINT), (_GRACE_S, signal.SIGKILL)):
+        try:
+            out, err = process.communicate(timeout=wait)
+            return subprocess.CompletedProcess(words, process.returncode, out, err)
+        except subprocess.TimeoutExpired:
+            process.send_signal(kind)
+    out, err = process.communicate()
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def prove_bug(bug: Bug, seconds: float, seed: int) -> Entry:
+    """Both tools against one bug."""
+    results = campaign(launch("--rate", "off", "--bug", bug.name), seconds, seed, first=True)
+    found = min(results["findings"], key=lambda finding: finding["found_s"], default=None)
+    ours = {"executions": results["executions"], "found_s": None}
+    if found is not None:
+        keys = ("found_s", "found_execution", "kind", "title", "shown", "replays")
+        ours |= {key: found[key] for key in keys} | {"bytes": found["minimised_bytes"]}
+    done = run([sys.executable, str(HUNT), str(seconds), "--bug", bug.name], seconds)
+    if done.returncode != 0:
+        raise SystemExit(f"boofuzz did not run: {done.stderr[-2000:]}")
+    return {"expected": bug.kind, "fuzzer": ours, "boofuzz": json.loads(done.stdout)}
+
+
+def readings() -> dict[str, list[str]]:
+    """The right servers: as it is, and with each other reading of each open point."""
+    found: dict[str, list[str]] = {"as it is": []}
+    for point, choices in POINTS.items():
+        for reading in choices[1:]:
+            words = ["--point", f"{point}={reading}"]
+            if point == "after-rate-limit":
+                words += ["--point", "rate-limit=limited"]
+            found[f"{point}={reading}"] = words
+    return found
+
+
+def prove_right(words: list[str], seconds: float, seed: int) -> Entry:
+    """The fuzzer against a right server."""
+    results = campaign(launch(*words), seconds, seed, first=False)
+    titles = [f"{finding['kind']}: {finding['title']}" for finding in results["findings"]]
+    kept = {key: results[key] for key in ("executions", "answered", "hollow")}
+    return kept | {"seconds": round(results["duration_s"], 1), "findings": titles}
+
+
+def read_proof() -> Entry:
+    """What has been seen so far."""
+    if PROOF.exists():
+        read: Entry = json.loads(PROOF.read_bytes())
+        return read
+    return {"bugs": {}, "right": {}}
+
+
+def keep(proof: Entry) -> None:
+    """Write what has been seen, in the order of the bugs and readings."""
+    for part, names in (("bugs", [bug.name for bug in BUGS]), ("right", list(readings()))):
+        proof[part] = {name: proof[part][name] for name in names if name in proof[part]}
+    PROOF.write_text(json.dumps(proof, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(proof, BUGS), encoding="utf-8")
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description="The fuzzer and boofuzz against the planted bugs.")
+    parser.add_argument("--seconds", type=float, default=20.0, help="for each tool and bug")
+    parser.add_argument(
+        "--right-seconds", type=float, default=600.0, help="for the right server under all readings together"
+    )
+    parser.add_argument("--bug", action="append", choices=[bug.name for bug in BUGS], help="only this bug")
+    parser.add_argument("--only", choices=("bugs", "right"))
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args(None if arguments is None else list(arguments))
+    proof = read_proof() | {"machine": platform.platform(), "python": platform.python_version()}
+    if given.only != "right":
+        proof["seconds"] = given.seconds
+        for bug in [bug for bug in BUGS if not given.bug or bug.name in given.bug]:
+            entry = proof["bugs"][bug.name] = prove_bug(bug, given.seconds, given.seed)
+            print(f"{bug.name:24} fuzzer {_told(entry['fuzzer']):32} boofuzz {_told(entry['boofuzz'])}", flush=True)
+            keep(proof)
+    if given.only != "bugs":
+        share = given.right_seconds / len(readings())
+        for label, words in readings().items():
+            entry = proof["right"][label] = prove_right(words, share, given.seed)
+            print(f"{label:28} {entry['executions']} executions, findings: {entry['findings'] or 'none'}", flush=True)
+            keep(proof)
+
+
+def _told(entry: Entry) -> str:
+    if entry["found_s"] is None:
+        return "-"
+    return f"{entry['found_s']:.2f} s {entry['kind']} {entry['bytes']} bytes"
+
+
+if __name__ == "__main__":
+    main()
