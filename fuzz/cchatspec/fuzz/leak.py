@@ -1,0 +1,198 @@
+"""Whether a target's memory grows with every attempt of a kind that leaves nothing behind.
+
+Memory may grow for good reasons: users that are registered, messages that are queued, a cache that fills, an allocator that keeps
+what it has. So growth in a campaign is only a suspicion. It is confirmed by repeating scripts that leave nothing behind, in
+rounds of the same number, from a fresh start: a leak adds about the same in each of the later rounds, and in a second fresh start
+again. What is only settling in adds less and less.
+
+`LeakWatch` gathers samples in a campaign; `confirm` decides, and finds out which family of scripts leaks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import linear_regression, median
+from typing import Final, Protocol
+
+from cchatspec.fuzz.families import FAMILIES
+from cchatspec.fuzz.script import Script
+from cchatspec.fuzz.trace import Trace, Violation
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+#: So much a target has to have grown, in bytes, before anybody gets suspicious.
+SUSPICIOUS_BYTES: Final = 4 << 20
+
+#: The growth has to be this even: the smallest of the later rounds at least so much of their median.
+_EVEN: Final = 0.4
+
+#: Less than this for each repetition is not called a leak, in bytes: what is freed late looks like that.
+SMALLEST_LEAK: Final = 40
+
+_ROUNDS: Final = 6
+_SETTLING: Final = 2
+
+
+class Runs(Protocol):
+    """What runs scripts: a `Runner`."""
+
+    def run(self, script: Script) -> Trace:
+        """Run a script."""
+
+    def renew(self) -> None:
+        """Start afresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How much memory was added in each round of so many repetitions, in bytes."""
+
+    repetitions: int
+    rounds: tuple[int, ...]
+
+    @property
+    def each(self) -> float:
+        """What one repetition leaves behind, in bytes, by the later rounds."""
+        return median(self.rounds[_SETTLING:]) / self.repetitions
+
+    @property
+    def is_leak(self) -> bool:
+        """Whether each of the later rounds added about the same."""
+        later = self.rounds[_SETTLING:]
+        middle = median(later)
+        return self.each >= SMALLEST_LEAK and min(later) >= _EVEN * middle
+
+
+def resident_bytes(pid: int) -> int | None:
+    """The resident memory of a process and all its descendants, in bytes; None if it is gone."""
+    total = 0
+    seen: list[int] = [pid]
+    for number in seen:
+        try:
+            pages = int(Path(f"/proc/{number}/statm").read_text().split()[1])
+            children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
+        except (OSError, IndexError, ValueError):
+            if number == pid:
+                return None
+            continue
+        total += pages * _PAGE
+        seen += [int(child) for child in children if int(child) not in seen]
+    return total
+
+
+class LeakWatch:
+    """Samples of a target's memory in the course of a campaign.
+
+    Args:
+        pid: whose memory is read; it may change when a target is started again, and then the samples begin anew.
+        every: so many executions lie between two samples.
+        memory: reads the resident memory of a process, in bytes.
+    """
+
+    def __init__(self, pid: int, *, every: int = 200, memory: Callable[[int], int | None] = resident_bytes) -> None:
+        self.pid = pid
+        self.every = every
+        self._memory = memory
+        self.samples: list[tuple[int, int]] = []
+
+    def look(self, executions: int, pid: int | None = None) -> None:
+        """Take a sample, if it is time for one."""
+        if pid is not None and pid != self.pid:
+            self.pid = pid
+            self.samples.clear()
+        if self.samples and executions - self.samples[-1][0] < self.every:
+            return
+        size = self._memory(self.pid)
+        if size is not None:
+            self.samples.append((executions, size))
+
+    @property
+    def slope(self) -> float:
+        """What one execution adds, in bytes, by the later half of the samples."""
+        later = self.samples[len(self.samples) // 2 :]
+        if len(later) < 3:
+            return 0.0
+        return linear_regression([x for x, _ in later], [y for _, y in later]).slope
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether memory has grown by much, and goes on growing."""
+        later = self.samples[len(self.samples) // 2 :]
+        if len(self.samples) < 8:
+            return False
+        grown = later[-1][1] - later[0][1]
+        middle = later[len(later) // 2][1]
+        goes_on = later[-1][1] - middle >= 0.3 * grown and middle - later[0][1] >= 0.3 * grown
+        return grown >= SUSPICIOUS_BYTES / 2 and goes_on and self.slope > 0
+
+
+def confirm(
+    runner: Runs,
+    pid: Callable[[], int | None],
+    *,
+    repetitions: int = 300,
+    families: Mapping[str, Sequence[Script]] = FAMILIES,
+    memory: Callable[[int], int | None] = resident_bytes,
+) -> list[tuple[str, Script, Violation]]:
+    """Repeat families of scripts that leave nothing behind, each from a fresh start, and tell which of them leak.
+
+    Args:
+        runner: runs the scripts.
+        pid: the process whose memory is read; asked again after each fresh start.
+        repetitions: how often the scripts of a family are repeated in a round.
+        families: the scripts, by what they do.
+        memory: reads the resident memory of a process, in bytes.
+
+    Returns:
+        The name of each family that leaks, its first script, and what to say about it; nothing where the target cannot be
+        watched, such as after it has died.
+
+    Raises:
+        TargetError: the target cannot be started again.
+    """
+    found = []
+    for name, scripts in families.items():
+        first = _grown(runner, pid, scripts, repetitions, memory)
+        if first is None or not first.is_leak:
+            continue
+        again = _grown(runner, pid, scripts, repetitions, memory)
+        if again is not None and again.is_leak and 0.5 <= again.each / first.each <= 2:
+            found.append((name, scripts[0], _leak(name, first, again)))
+    return found
+
+
+def _grown(
+    runner: Runs,
+    pid: Callable[[], int | None],
+    scripts: Sequence[Script],
+    repetitions: int,
+    memory: Callable[[int], int | None],
+) -> Growth | None:
+    """How much memory is added by repeating scripts after a fresh start."""
+    runner.renew()
+    process = pid()
+    before = memory(process) if process is not None else None
+    rounds = []
+    for _ in range(_ROUNDS):
+        for number in range(repetitions):
+            runner.run(scripts[number % len(scripts)])
+        if process is None or pid() != process:
+            return None
+        after = memory(process)
+        if before is None or after is None:
+            return None
+        rounds.append(after - before)
+        before = after
+    return Growth(repetitions, tuple(rounds))
+
+
+def _leak(name: str, first: Growth, again: Growth) -> Violation:
+    later = first.rounds[_SETTLING:]
+    text = (
+        f"{name}: {len(later) * first.repetitions} repetitions added {sum(later) / 1024:.0f} KiB of resident memory, about "
+        f"{first.each:.0f} bytes each, and {again.each:.0f} after another fresh start. They register nobody and queue nothing."
+    )
+    return Violation("leak", "new", name, "", "memory grows with each repetition", "ROBUST-CHURN", text, -1)
