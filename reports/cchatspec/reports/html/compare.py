@@ -5,14 +5,14 @@ A trace leads from a clause to its cases and from there to verdicts. With many r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from cchatspec.reports.html.conformance import RunView, clause_ids, family_of, verdict_of
-from cchatspec.reports.html.words import MARKS
+from cchatspec.reports.html.words import MARKS, short_name
 from cchatspec.reports.results import CaseResult, OpenPointResult
-from cchatspec.reports.text import plain
+from cchatspec.reports.text import plain, words_of
 from cchatspec.spec import CLAUSES, FAMILIES, OPEN_POINTS
 
 _GRAVITY = list(MARKS)
@@ -32,6 +32,7 @@ class Row:
 
     clause: str
     level: str
+    text: str
     cells: tuple[Cell, ...]
     verdicts: str
 
@@ -134,13 +135,15 @@ def matrix(runs: Sequence[RunView]) -> list[tuple[str, str, list[Row]]]:
         found = [mine.get(clause) for mine in judged]
         if not any(found):
             continue
-        level = next(one.level for one in found if one)
+        first = next(one for one in found if one)
         cells = tuple(
             Cell(verdict_of(clause, one), run.anchors.get(clause)) for run, one in zip(runs, found, strict=True)
         )
         verdicts = " ".join(dict.fromkeys(cell.verdict for cell in cells))
-        families.setdefault(family_of(clause), []).append(Row(plain(clause), level, cells, verdicts))
-    return [(plain(family), FAMILIES.get(family, ""), rows) for family, rows in families.items()]
+        families.setdefault(family_of(clause), []).append(
+            Row(plain(clause), first.level, words_of(clause, first)[0], cells, verdicts)
+        )
+    return [(short_name(family), FAMILIES.get(family, ""), rows) for family, rows in families.items()]
 
 
 def traces(runs: Sequence[RunView]) -> list[tuple[str, str, list[ClauseTrace]]]:
@@ -154,7 +157,7 @@ def traces(runs: Sequence[RunView]) -> list[tuple[str, str, list[ClauseTrace]]]:
     families: dict[str, list[ClauseTrace]] = {}
     for clause in clause_ids(run.results for run in runs):
         families.setdefault(family_of(clause), []).append(_clause_trace(clause, cases.get(clause, {}), runs))
-    return [(plain(family), FAMILIES.get(family, ""), listed) for family, listed in families.items()]
+    return [(short_name(family), FAMILIES.get(family, ""), listed) for family, listed in families.items()]
 
 
 def _clause_trace(clause: str, cases: dict[str, list[CaseResult | None]], runs: Sequence[RunView]) -> ClauseTrace:
@@ -163,8 +166,7 @@ def _clause_trace(clause: str, cases: dict[str, list[CaseResult | None]], runs: 
     first = next((one for one in judged if one), None)
     told = _told([verdict_of(clause, one) for one in judged], runs)
     traced = tuple(_case_trace(case, clause, found, runs) for case, found in cases.items())
-    text = (first.text if first else "") or (known.text if known else "")
-    why = (first.why if first else "") or (known.why if known else "")
+    text, why = words_of(clause, first)
     level = first.level if first else known.level.value if known else ""
     sources = "; ".join(known.sources) if known else ""
     untestable = known.untestable or "" if known else ""
@@ -232,7 +234,7 @@ def _is_worse(change: Change) -> bool:
     return _GRAVITY.index(change.after) < _GRAVITY.index(change.before)
 
 
-def _differing(before: dict[str, str], after: dict[str, str], anchors: dict[str, str]) -> Iterator[Change]:
+def _differing(before: Mapping[str, str], after: Mapping[str, str], anchors: dict[str, str]) -> Iterator[Change]:
     """What both have and what differs, with what became worst first."""
     ranks = {verdict: number for number, verdict in enumerate(_GRAVITY)}
     both = [name for name in after if name in before and before[name] != after[name]]

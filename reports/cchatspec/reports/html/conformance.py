@@ -6,13 +6,13 @@ Here is decided what is shown and in which order; how it looks is in the templat
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from cchatspec.reports.html.frames import BytesView, bytes_view
 from cchatspec.reports.html.sequence import Diagram, diagram
-from cchatspec.reports.html.words import answer, label, listed, plural, unknown_broken, verb
+from cchatspec.reports.html.words import answer, label, listed, plural, short_name, unknown_broken, verb
 from cchatspec.reports.results import CaseResult, ClauseResult, Results, WireLine
 from cchatspec.reports.text import plain, words_of
 from cchatspec.spec import CLAUSES, FAMILIES
@@ -125,7 +125,9 @@ def _second(results: Results, verdict: str) -> str:
     blocked = (case.blocked_by for case in results.cases if case.verdict == "inconclusive")
     if waiting := Counter(clause for clause in blocked if clause in broken).most_common(1):
         clause, number = waiting[0]
-        said.append(f"Start with {plain(str(clause))}: {plural(number, 'other case')} {verb(number, 'waits', 'wait')} for it.")
+        said.append(
+            f"Start with {short_name(str(clause))}: {plural(number, 'other case')} {verb(number, 'waits', 'wait')} for it."
+        )
     return " ".join(said)
 
 
@@ -154,9 +156,7 @@ def _groups(results: Results, broken: list[CaseResult], prefix: str) -> Iterator
         text, why = words_of(clause, judged.get(clause))
         verdict = "fail" if any(case.verdict == "fail" for case in cases) else "warn"
         details = tuple(_detail(case, prefix) for case in sorted(cases, key=lambda case: case.known is not None))
-        yield Group(
-            clause, prefix + plain(clause), cases[0].level, family_of(clause), verdict, text, why, details
-        )
+        yield Group(clause, prefix + plain(clause), cases[0].level, family_of(clause), verdict, text, why, details)
 
 
 def _gravity(clause: str, cases: list[CaseResult]) -> tuple[bool, bool, int]:
@@ -199,10 +199,10 @@ def _map(results: Results, anchors: dict[str, str]) -> Iterator[tuple[str, str, 
         tiles.setdefault(family_of(clause), []).append(_tile(clause, judged.get(clause), verdicts, anchors))
     for family, mine in tiles.items():
         if any(tile.verdict != "unrun" for tile in mine):
-            yield plain(family), FAMILIES.get(family, ""), tuple(mine)
+            yield short_name(family), FAMILIES.get(family, ""), tuple(mine)
 
 
-def _tile(clause: str, judged: ClauseResult | None, verdicts: dict[str, str], anchors: dict[str, str]) -> Tile:
+def _tile(clause: str, judged: ClauseResult | None, verdicts: Mapping[str, str], anchors: dict[str, str]) -> Tile:
     known = CLAUSES.get(clause)
     verdict = verdict_of(clause, judged)
     passed = sum(verdicts.get(case) == "pass" for case in judged.cases) if judged else 0
@@ -210,7 +210,13 @@ def _tile(clause: str, judged: ClauseResult | None, verdicts: dict[str, str], an
     title = judged.text if judged and judged.text else known.text if known else ""
     level = judged.level if judged else known.level.value if known else ""
     return Tile(
-        plain(clause), plain(clause.partition("-")[2] or clause), verdict, counts, plain(title), anchors.get(clause), level
+        plain(clause),
+        short_name(clause.partition("-")[2] or clause),
+        verdict,
+        counts,
+        plain(title),
+        anchors.get(clause),
+        level,
     )
 
 

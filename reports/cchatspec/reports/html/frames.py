@@ -94,7 +94,9 @@ def _frame(piece: Piece, cut: int) -> FrameView:
 def _node(number: int, span: FieldSpan) -> Node:
     path = span.path.partition(".")[2] or span.path
     value = "not read as any field" if span.path == _UNREAD else field_text(span)
-    return Node(number, plain(path), plain(value), f"{span.start:#06x}", span.end - span.start, 1 if "." in span.path else 0)
+    return Node(
+        number, plain(path), plain(value), f"{span.start:#06x}", span.end - span.start, 1 if "." in span.path else 0
+    )
 
 
 def _rows(piece: Piece, spans: list[FieldSpan]) -> Iterator[tuple[str, tuple[Run, ...], str]]:

@@ -181,7 +181,10 @@ def _chart(
         line,
         area,
         tuple((x(s), y(_value_at(samples, value, s)), text) for s, text in marks),
-        tuple((x(end * part / 4), f"{end * part / 4:,.0f} s" if end >= 8 else f"{end * part / 4:.1f} s") for part in range(5)),
+        tuple(
+            (x(end * part / 4), f"{end * part / 4:,.0f} s" if end >= 8 else f"{end * part / 4:.1f} s")
+            for part in range(5)
+        ),
         tuple((y(top * part / 2), f"{top * part / 2:,.0f}") for part in range(3)),
         summary,
     )

@@ -23,7 +23,7 @@ from cchatspec.reports.html.compare import changes, matrix, points, traces
 from cchatspec.reports.html.conformance import Detail, RunView, run_view
 from cchatspec.reports.html.frames import FIELDS
 from cchatspec.reports.html.fuzzing import CampaignView, FindingView, campaign_view
-from cchatspec.reports.html.words import MARKS, MEANINGS, memo, plural, shown, verb, visible
+from cchatspec.reports.html.words import MARKS, MEANINGS, address, clean, memo, plural, shown, verb, visible
 from cchatspec.reports.results import Results
 from cchatspec.reports.text import cut
 
@@ -50,20 +50,25 @@ class _Packer:
         place = '<div data-packed="{}"><p class="body soft">This part needs JavaScript; it is in the results file too.</p></div>'
         return Markup(place).format(len(self.packed) - 1)  # noqa: S704  a constant, filled in with a number
 
-    def text(self) -> str:
+    def text(self) -> Markup:
         """What was packed, or nothing."""
         if not self.packed:
-            return ""
+            return Markup("")
         data = json.dumps(self.packed, ensure_ascii=False).encode()
-        return base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode()
+        return Markup(base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode())  # noqa: S704  letters and digits
 
 
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, loader=PackageLoader("cchatspec.reports.html"), auto_reload=False
+        autoescape=True,
+        finalize=clean,
+        undefined=StrictUndefined,
+        loader=PackageLoader("cchatspec.reports.html"),
+        auto_reload=False,
     )
     environment.filters |= {
+        "address": address,
         "shown": shown,
         "visible": memo(visible),
         "brief": lambda text: visible(cut(text, _BRIEF)),
@@ -86,7 +91,6 @@ def page(reports: Sequence[Results | Campaign]) -> str:
     """The whole page."""
     runs, campaigns = _views(reports)
     environment = _environment()
-    pack = _Packer(environment)
     style = Markup(environment.get_template("style.css").render(fields=FIELDS))  # noqa: S704  our own
     theme, script = (_source(environment, name) for name in ("theme.js", "script.js"))
     sentence, verdict = _answer(runs, campaigns)
@@ -124,7 +128,7 @@ def _views(reports: Sequence[Results | Campaign]) -> tuple[list[RunView], list[C
 
 def _answer(runs: Sequence[RunView], campaigns: Sequence[CampaignView]) -> tuple[str, str]:
     """What all reports together say, and the gravest of their verdicts."""
-    verdicts = [view.verdict for view in (*runs, *campaigns)]
+    verdicts = [*(run.verdict for run in runs), *(campaign.verdict for campaign in campaigns)]
     worst = min(verdicts, key=list(MARKS).index, default="unrun")
     told = []
     if runs:
@@ -139,13 +143,15 @@ def _answer(runs: Sequence[RunView], campaigns: Sequence[CampaignView]) -> tuple
 
 def _runs_answer(runs: int, broken: int, doubtful: int) -> str:
     if not broken:
-        return f"None of {plural(runs, 'run')} shows a broken MUST" + (f"; {doubtful} could not decide all." if doubtful else ".")
+        return f"None of {plural(runs, 'run')} shows a broken MUST" + (
+            f"; {doubtful} could not decide all." if doubtful else "."
+        )
     return f"{broken} of {plural(runs, 'run')} {verb(broken, 'shows', 'show')} a broken MUST."
 
 
 def _title(sentence: str, runs: Sequence[RunView], campaigns: Sequence[CampaignView]) -> str:
-    views = [*runs, *campaigns]
-    return f"{views[0].label}: {views[0].answer}" if len(views) == 1 else sentence or "No results"
+    said = [*((run.label, run.answer) for run in runs), *((view.label, view.answer) for view in campaigns)]
+    return ": ".join(said[0]) if len(said) == 1 else sentence or "No results"
 
 
 def _sections(runs: Sequence[RunView], campaigns: Sequence[CampaignView]) -> list[tuple[str, str]]:
@@ -160,6 +166,8 @@ def _sections(runs: Sequence[RunView], campaigns: Sequence[CampaignView]) -> lis
         ("changes", "Changes", bool(changes(runs))),
         ("matrix", "Matrix", len(runs) > 1),
         ("findings", "Findings", not several and any(view.findings for view in campaigns)),
+        ("coverage", "States", not several and any(view.coverage for view in campaigns)),
+        ("time", "Over time", not several and any(view.charts for view in campaigns)),
         *((f"report-{view.number}", "Fuzzing", several) for view in campaigns[:1]),
         ("points", "Open points", bool(points(runs))),
         ("traces", "All cases", bool(runs)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -19,7 +20,9 @@ from cchatspec.reports.text import cut, plain
 #: What is shown of a text at once, behind a click, and at all.
 SHORT, LONG = 400, 16_000
 _NAMES = 6
+_ATTRIBUTE = 1200
 _LABEL = 44
+_NAME = 60
 _NOT_SHOWN = re.compile(r"[^\x20-\x7e\n]")
 
 
@@ -38,7 +41,7 @@ MARKS: dict[str, Mark] = {
     "warn": Mark("▲", "warn", "warn"),
     "inconclusive": Mark("?", "undecided", "und"),
     "pass": Mark("✓", "pass", "pass"),
-    "skip": Mark("–", "skip", "skip"),
+    "skip": Mark("\N{EN DASH}", "skip", "skip"),
     "unrun": Mark("·", "not run", "none"),
     "untestable": Mark("○", "untestable", "none"),
 }
@@ -57,7 +60,7 @@ MEANINGS: dict[str, str] = {
 def visible(text: str) -> Markup:
     """Text of others as HTML: escaped, with control characters visible, isolated from the text around it."""
     if not _NOT_SHOWN.search(text):
-        return Markup("<bdi>{}</bdi>").format(text)  # noqa: S704  a constant, filled in by escaping
+        return Markup("<bdi>{}</bdi>").format(text)
     return Markup("<bdi>") + Markup("").join(_piece(part) for part in _parts(text)) + Markup("</bdi>")
 
 
@@ -79,6 +82,18 @@ def _piece(part: tuple[bool, str]) -> Markup:
     return Markup('<span class="ctl">{}</span>').format(plain(text))
 
 
+def clean(value: object) -> object:
+    """What stands in the page without further ado, such as an attribute: text in one line, printable, and not endless."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return plain(cut(value, _ATTRIBUTE))
+
+
+def address(text: str) -> str:
+    """The text as the address of an element that has it for its id."""
+    return quote(plain(cut(text, _ATTRIBUTE)), safe="/:")
+
+
 def shown(text: str, short: int = SHORT) -> Markup:
     """The same, where what is long is folded, and what is endless cut off with a word about it."""
     if len(text) <= short + SHORT // 4:
@@ -91,9 +106,14 @@ def shown(text: str, short: int = SHORT) -> Markup:
     )
 
 
+def short_name(name: str) -> str:
+    """A name of the protocol's kind, cut where no such name goes on."""
+    return plain(cut(name, _NAME))
+
+
 def label(report: Results | Campaign) -> str:
     """A short name of a target: of a launch command the words that tell it from others."""
-    words = [word for word in report.target.name.split() if word != "{port}"]
+    words = re.sub(r"(-[-\w]+[ =])?\{port\}", "", report.target.name).split()
     if report.target.launch and len(words) > 1 and re.fullmatch(r"(.*/)?(python|node|ruby|java)[\d.]*", words[0]):
         words = words[1:]
     short = [word.rsplit("/", 1)[-1] or word if "/" in word else word for word in words]
@@ -103,7 +123,7 @@ def label(report: Results | Campaign) -> str:
 def listed(names: Sequence[str], limit: int = _NAMES) -> str:
     """Names with commas, and how many more there are."""
     more = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(short_name, names[:limit])) + (f" and {more} more" if more > 0 else "")
 
 
 def plural(number: int, word: str) -> str:
@@ -136,7 +156,10 @@ def _unbroken(results: Results) -> tuple[str, str]:
     if count.known:
         return "Nothing is broken that the baseline does not know.", "pass"
     held = sum(clause.verdict == "pass" for clause in results.clauses)
-    return f"All is well: {plural(held, 'clause')} {verb(held, 'holds', 'hold')} in {plural(count.passed, 'case')}.", "pass"
+    return (
+        f"All is well: {plural(held, 'clause')} {verb(held, 'holds', 'hold')} in {plural(count.passed, 'case')}.",
+        "pass",
+    )
 
 
 def unknown_broken(results: Results, verdict: str) -> list[str]:
