@@ -46,6 +46,7 @@ class Session:
         self.writer = threading.Thread(target=self.write, daemon=True)
         self.writer.start()
         self.frames = 0
+        self.registers = False
 
     def send(self, kind: int, payload: bytes) -> None:
         self.out.put(struct.pack(">IB", len(payload), kind) + payload)
@@ -130,11 +131,15 @@ class Session:
         KEYS[name] = key
         save()
         STATUS.setdefault(name, 0)
+        self.registers = True
         self.send(0x81, b"\x01\x00" if "two-byte-success" in FAULTS else b"\x01")
 
     def login(self, name: bytes, signature: bytes) -> None:
         if len(signature) != 64:
             raise Bad
+        if "login-apart" in FAULTS and self.registers:
+            self.error(4)
+            return
         challenge, asked = self.challenge, self.asked
         if not challenge:
             self.challenge, self.asked = os.urandom(32), name

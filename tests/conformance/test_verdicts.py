@@ -86,6 +86,12 @@ def test_a_slip_in_a_layout_is_failed_once_and_read_leniently(judge: Judge, slip
     assert verdict.ids("fail", "warn", "inconclusive") == [case]
 
 
+def test_a_server_where_nobody_logs_in_where_they_registered_is_failed_once_and_judged(judge: Judge) -> None:
+    verdict = judge(*launched("plain_server.py", "login-apart"))
+
+    assert (verdict.clauses("fail"), len(verdict.ids("inconclusive")) < 10) == ({"LOGIN-CHALLENGE"}, True)
+
+
 def test_a_server_that_dies_is_started_again_and_failed_for_dying(judge: Judge) -> None:
     verdict = judge(*launched("plain_server.py", "dies"))
 
