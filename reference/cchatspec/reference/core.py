@@ -64,12 +64,19 @@ class Core:
         snapshot: what the store holds.
         entropy: returns as many unpredictable bytes as it is asked for, such as `os.urandom`.
         limits: how much is taken of everything.
+        level: the least of what is noted.
     """
 
-    def __init__(self, snapshot: Snapshot, entropy: Callable[[int], bytes], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        entropy: Callable[[int], bytes],
+        limits: Limits | None = None,
+        level: int = Level.DEBUG,
+    ) -> None:
         self._limits = limits or Limits()
         self._limiter = limiter(self._limits)
-        self._outlet = Outlet(snapshot.next_id)
+        self._outlet = Outlet(snapshot.next_id, level)
         self._service = Service(snapshot, entropy, self._outlet, self._limits)
         self._accounts = self._service.accounts
         self._audience = self._service.audience

@@ -33,11 +33,12 @@ class Journal:
 
     def __init__(self, sink: Sink | None = None, level: Level = Level.INFO) -> None:
         self._sink = sink
-        self._level: int = level if sink else Level.WARNING + 1
+        #: What is below this level goes nowhere.
+        self.level: int = level if sink else Level.WARNING + 1
 
     def note(self, level: Level, event: str, *, name: bytes | None = None, **fields: object) -> None:
         """Says what happened; fields that are empty are left out."""
-        if level < self._level or self._sink is None:
+        if level < self.level or self._sink is None:
             return
         said = {key: value for key, value in fields.items() if value not in ("", None)}
         if name is not None:

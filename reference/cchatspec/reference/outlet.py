@@ -76,6 +76,10 @@ class Counts:
 class Outlet:
     """The effects of one event.
 
+    Args:
+        next_id: the first message id that was never given out.
+        level: what matters less is not noted.
+
     Attributes:
         room: what is left of the turn, in bytes; not above 0 when the turn is over.
         ids_stored: the write that reserved the latest ids; a frame with an id must not leave before it.
@@ -84,12 +88,13 @@ class Outlet:
         reserved_to: the first id that the store does not know to be in use.
     """
 
-    def __init__(self, next_id: int) -> None:
+    def __init__(self, next_id: int, level: int) -> None:
         self.room = TURN_BYTES
         self.ids_stored = 0
         self.counts = Counts()
         self._effects: list[Effect] = []
         self._sequence = 0
+        self._level = level
         self.next_id = self.reserved_to = next_id
 
     def taken(self) -> list[Effect]:
@@ -129,6 +134,8 @@ class Outlet:
         self, level: Level, event: str, conn: Connection | None, detail: str = "", name: bytes | None = None
     ) -> None:
         """Says what happened, for those who run the server; without `name`, it is about the connection's user."""
+        if level < self._level:
+            return
         if name is None and conn is not None and conn.account is not None:
             name = conn.account.name
         self._effects.append(Note(level, event, conn.id if conn else 0, name, detail))

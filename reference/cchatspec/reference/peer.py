@@ -9,7 +9,6 @@ that says why.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, Final, cast
 
 from cchatspec.reference.effects import Send
@@ -72,7 +71,7 @@ class Peer(asyncio.Protocol):
         self.is_closing = False
         self.gone = False
         self.unsent = 0
-        self.outbox: deque[Send] = deque()
+        self.outbox: list[Send] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins."""
@@ -169,11 +168,11 @@ class Peer(asyncio.Protocol):
 
     def _write(self, committed: int) -> None:
         outbox = self.outbox
-        ready: list[bytes] = []
-        while outbox and outbox[0].after <= committed:
-            ready.append(outbox.popleft().data)
-        if not ready:
+        if outbox[0].after > committed:
             return
+        last = next((place for place, send in enumerate(outbox) if send.after > committed), len(outbox))
+        ready = [send.data for send in outbox[:last]]
+        del outbox[:last]
         self.unsent = sum([len(send.data) for send in outbox])
         size = sum(map(len, ready))
         if len(ready) == 1:

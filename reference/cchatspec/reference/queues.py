@@ -6,6 +6,7 @@ and never not at all.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from cchatspec.reference.effects import Level, QueuedMessage, Snapshot
@@ -73,7 +74,7 @@ class Queues:
     def take_back_given(self, conn: Connection) -> None:
         """Puts messages that may not have arrived back in front of their queues. QUEUE-HONEST."""
         for message in reversed(conn.given):
-            self._accounts[message.recipient].queue.appendleft(message)
+            _queue(self._accounts[message.recipient]).appendleft(message)
         conn.given = []
 
     def _has_room(self, recipient: Account, message: QueuedMessage) -> bool:
@@ -81,10 +82,17 @@ class Queues:
         return recipient.kept < limits.queue_limit and self.size + _size(message) <= limits.queue_total
 
     def _keep(self, recipient: Account, message: QueuedMessage) -> None:
-        recipient.queue.append(message)
+        _queue(recipient).append(message)
         recipient.kept += 1
         self.messages += 1
         self.size += _size(message)
+
+
+def _queue(account: Account) -> deque[QueuedMessage]:
+    """The queue of a user, made when it is needed: most never have one."""
+    if account.queue is None:
+        account.queue = deque()
+    return account.queue
 
 
 def _size(message: QueuedMessage) -> int:

@@ -19,8 +19,9 @@ class Account:
     """A registered user: key, presence, the one session if there is one, and what is queued.
 
     Attributes:
+        queue: what waits for them, once anything ever did.
         kept: how many messages are kept for them, in the queue or on their way out.
-        bucket: what they have used of the rate limit.
+        bucket: what they have used of the rate limit, once they have logged in.
     """
 
     __slots__ = ("bucket", "kept", "key", "name", "presence", "queue", "session")
@@ -30,9 +31,9 @@ class Account:
         self.key = key
         self.presence: int = Presence.OFFLINE
         self.session: Connection | None = None
-        self.queue: deque[QueuedMessage] = deque()
+        self.queue: deque[QueuedMessage] | None = None
         self.kept = 0
-        self.bucket = Bucket()
+        self.bucket: Bucket | None = None
 
 
 class Connection:
@@ -88,7 +89,7 @@ class Connection:
         self.challenged: Account | None = None
         self.challenge = b""
         self.reader = FrameReader(CLIENT_PAYLOAD_LIMIT)
-        self.inputs: deque[bytes] = deque()
+        self.inputs: list[bytes] = []
         self.frames = _NO_FRAMES
         self.partial_since: float | None = None
         self.given: list[QueuedMessage] = []
@@ -122,7 +123,7 @@ class Connection:
         """
         frame = next(self.frames, None)
         while frame is None and self.inputs:
-            self.frames = self.reader.feed(self.inputs.popleft())
+            self.frames = self.reader.feed(self.inputs.pop(0))
             frame = next(self.frames, None)
         return frame
 

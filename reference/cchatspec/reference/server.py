@@ -116,7 +116,7 @@ class Server:
         try:
             if self._store is not None:
                 snapshot = self._store.snapshot()
-            self.core = Core(snapshot, os.urandom, self.limits)
+            self.core = Core(snapshot, os.urandom, self.limits, self.journal.level)
             self._push = self.core.push
             self._listener = Listener(lambda: Peer(self), self.journal)
             self.port = await self._listener.open(self.host, self.port)
@@ -136,9 +136,10 @@ class Server:
         self._ticker.cancel()
         self.journal.note(Level.INFO, "stopping", connections=len(self._peers))
         self.carry_out(self.core.shutdown())
-        if self._writer is not None:
-            is_done = await self._writer.close(STORE_GRACE_SECONDS)
-            self._writer = None
+        self._hand_over()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            is_done = await writer.close(STORE_GRACE_SECONDS)
             if not is_done:
                 self._on_failed(StoreError(f"cannot write the store {self._store_path}: it takes too long"))
         await self._let_go()
@@ -237,20 +238,21 @@ class Server:
 
     def carry_out(self, effects: list[Effect]) -> None:
         """Carries out effects, then writes once to every peer that they touched."""
-        carriers, touched, peers = self._carriers, self._touched, self._peers
+        carriers, touched, peers, high_water = self._carriers, self._touched, self._peers, self._high_water
         while True:
             for effect in effects:
                 if type(effect) is not Send:
                     carriers[type(effect)](effect)
                 elif peer := peers.get(effect.connection):
                     outbox = peer.outbox
-                    if outbox:
-                        self._send_behind(peer, effect)
-                    else:
+                    if not outbox:
                         touched.append(peer)
+                    else:
+                        # What waits for the store, which may take its time, must not be too much either.
+                        peer.unsent += len(effect.data)
+                        if peer.unsent > high_water:
+                            touched.append(peer)
                     outbox.append(effect)
-            if self._writes and self._writer is not None:
-                self._hand_over(self._writer)
             for peer in touched:
                 self._flush(peer)
             touched.clear()
@@ -259,15 +261,11 @@ class Server:
             # ROBUST-SLOWREADER: at once, since even one turn may bring much more.
             effects = self.core.choke(self._overfull.popleft().number)
 
-    def _hand_over(self, writer: Writer) -> None:
-        writes, self._writes = self._writes, []
-        writer.put(writes)
-
-    def _send_behind(self, peer: Peer, effect: Send) -> None:
-        """Looks at what waits for the store, which may take its time: it must not be too much either."""
-        peer.unsent += len(effect.data)
-        if peer.unsent > self._high_water:
-            self._touched.append(peer)
+    def _hand_over(self) -> None:
+        """Hands the writes of a whole turn to the writer at once, so that it is woken once."""
+        if self._writer is not None and self._writes:
+            writes, self._writes = self._writes, []
+            self._writer.put(writes)
 
     def _close(self, effect: Close) -> None:
         peer = self._peers.get(effect.connection)
@@ -284,6 +282,8 @@ class Server:
 
     def _write(self, effect: Write) -> None:
         if self._store is not None:
+            if not self._writes:
+                self._loop.call_soon(self._hand_over)
             self._writes.append(effect)
 
     def _note(self, note: Note) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from cchatspec.reference.effects import Level, QueuedMessage, Snapshot
 from cchatspec.reference.identity import is_key, is_name, is_proof
-from cchatspec.reference.limits import Limits
+from cchatspec.reference.limits import Bucket, Limits
 from cchatspec.reference.outlet import Outlet
 from cchatspec.reference.presence import Audience
 from cchatspec.reference.queues import Queues
@@ -44,8 +44,10 @@ CHALLENGE_BYTES: Final = 32
 #: The user count of USER_LIST_RESPONSE has 16 bits, and the list names everybody. LIST-ALL.
 USER_LIMIT: Final = 0xFFFF
 
-#: What the success after a proof carries, and means nothing.
+_REGISTERED: Final = build(RegisterResponse(1))
 _DELIVERED: Final = int(AckStatus.DELIVERED)
+
+#: What the success after a proof carries, and means nothing.
 _NO_CHALLENGE: Final = bytes(CHALLENGE_BYTES)
 _LAST_TIMESTAMP: Final = 0xFFFF_FFFF
 
@@ -97,7 +99,7 @@ class Service:
         self._accounts[name] = Account(name, key)
         self._user_list = None
         # REG-RESTART: the promise leaves after the commit.
-        self._outlet.send(conn, RegisterResponse(1), self._outlet.add_user(name, key))
+        self._outlet.send_frame(conn, _REGISTERED, self._outlet.add_user(name, key))
         self._outlet.note(Level.DEBUG, "registered", conn, name=name)
 
     def _refusal(self, request: RegisterUser) -> ErrorCode | None:
@@ -245,6 +247,8 @@ class Service:
             self._leave(conn)
             self._replace(account)
             conn.account, account.session = account, conn
+            if account.bucket is None:
+                account.bucket = Bucket()
             account.bucket.merge(conn.bucket)
             conn.bucket = account.bucket
             self.audience.join(conn)

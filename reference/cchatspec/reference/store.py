@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Final
 
 from cchatspec.reference.effects import AddMessage, AddUser, QueuedMessage, RemoveMessages, ReserveIds, Snapshot, Write
@@ -19,6 +19,9 @@ APPLICATION: Final = 0x43436874
 VERSION: Final = 1
 
 _KEY_BYTES: Final = 32
+
+#: How many rows one statement inserts.
+_AT_ONCE: Final = 32
 
 _TABLES: Final = (
     "CREATE TABLE users (number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, key BLOB NOT NULL)",
@@ -149,13 +152,13 @@ def _damage(users: Sequence[Any], messages: Sequence[QueuedMessage], counters: S
 
 def _add_users(database: sqlite3.Connection, writes: Iterable[AddUser]) -> None:
     rows = [(write.name, write.key) for write in writes]
-    database.executemany("INSERT INTO users (name, key) VALUES (?, ?)", rows)
+    _insert(database, "INSERT INTO users (name, key) VALUES ", "(?, ?)", rows)
 
 
 def _add_messages(database: sqlite3.Connection, writes: Iterable[AddMessage]) -> None:
     messages = [write.message for write in writes]
     rows = [(each.id, each.sender, each.recipient, each.timestamp, each.body) for each in messages]
-    database.executemany("INSERT INTO messages (id, sender, recipient, timestamp, body) VALUES (?, ?, ?, ?, ?)", rows)
+    _insert(database, "INSERT INTO messages (id, sender, recipient, timestamp, body) VALUES ", "(?, ?, ?, ?, ?)", rows)
 
 
 def _remove_messages(database: sqlite3.Connection, writes: Iterable[RemoveMessages]) -> None:
@@ -164,6 +167,15 @@ def _remove_messages(database: sqlite3.Connection, writes: Iterable[RemoveMessag
 
 def _reserve_ids(database: sqlite3.Connection, writes: Iterable[ReserveIds]) -> None:
     database.executemany("UPDATE counter SET next_id = ?", [(write.next_id,) for write in writes])
+
+
+def _insert(database: sqlite3.Connection, statement: str, row: str, rows: list[tuple[Any, ...]]) -> None:
+    """Inserts rows, many in one statement: after each statement the event loop may take its turn, and keep it for a while."""
+    whole = len(rows) - len(rows) % _AT_ONCE
+    many = statement + ", ".join([row] * _AT_ONCE)
+    for first in range(0, whole, _AT_ONCE):
+        database.execute(many, [*chain.from_iterable(rows[first : first + _AT_ONCE])])
+    database.executemany(statement + row, rows[whole:])
 
 
 #: How writes of each type that follow one another are carried out, together.
