@@ -82,8 +82,8 @@ def test_what_was_let_go_can_be_shown_again_more_cheaply() -> None:
     assert corpus.scripts == [script(2)]
 
 
-def test_each_script_it_begins_with_is_tried_once() -> None:
-    corpus = Corpus([script(1), script(2)])
+def test_each_script_it_begins_with_is_tried_once_and_the_cheapest_first() -> None:
+    corpus = Corpus([script(2), script(1)])
 
     assert [corpus.untried() for _ in range(3)] == [script(1), script(2), None]
 

@@ -130,11 +130,13 @@ def test_a_batch_is_told_from_a_conversation() -> None:
     assert not any(is_batch(script) for script in conversations(100))
 
 
-def test_what_the_corpus_begins_with_comes_first() -> None:
-    scripts = conversations(3)
+def test_what_the_corpus_begins_with_is_tried_as_it_is() -> None:
+    scripts = conversations(20)
     corpus, generator = Corpus(scripts), Generator(5)
 
-    assert [generator.next(corpus) for _ in range(3)] == scripts
+    tried = [generator.next(corpus) for _ in range(60)]
+
+    assert all(any(script is one for one in tried) for script in scripts)
 
 
 def test_batches_shrink_where_few_of_their_frames_are_read() -> None:

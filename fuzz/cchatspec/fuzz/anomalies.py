@@ -160,8 +160,9 @@ def _crossed(draft: Draft) -> None:
         if dice.chance(75):
             draft.ask(second, user if dice.chance(60) else draft.other(second))
         draft.flush()
-        draft.add(second, frames.prove(user, connection=first.number))
-        _show(draft, second)
+        source, line = (first, second) if dice.chance(50) else (second, first)
+        draft.add(line, frames.prove(user, connection=source.number))
+        _show(draft, line)
     else:
         draft.ask(first, user if dice.chance(70) else draft.other(first))
         draft.add(first, frames.prove(user, age=1))

@@ -45,12 +45,12 @@ class Corpus:
     """The scripts of a campaign.
 
     Args:
-        scripts: what it begins with.
+        scripts: what it begins with; the cheapest are tried first.
         most: how many scripts it holds.
     """
 
     def __init__(self, scripts: Iterable[Script] = (), most: int = MOST_SCRIPTS) -> None:
-        self._untried = list(scripts)[::-1]
+        self._untried = sorted(scripts, key=cost_of, reverse=True)
         self._best: dict[Triple, Entry] = {}
         self._entries: list[Entry] = []
         self._most = most

@@ -85,6 +85,9 @@ def _vanished(draft: Draft) -> None:
     for _ in range(dice.below(3)):
         draft.add(first, request(draft, first))
     draft.end(first, dice.one(ENDINGS), waits=dice.chance(50))
+    if dice.chance(50):
+        draft.fence(second)
+        draft.add(second, frames.LIST)
     for _ in range(1 + dice.below(3)):
         draft.add(second, letter(draft, second, user))
     back = draft.connect()

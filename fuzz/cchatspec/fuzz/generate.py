@@ -116,11 +116,11 @@ def _bytes_of(kind: int) -> tuple[str, ...]:
 class Generator:
     """What a campaign runs next; the same seed, corpus and behaviour of the target give the same scripts.
 
-    Scripts that the corpus begins with come first, each as it is. Then, of what `next` gives,
+    Every other script is one that the corpus begins with, as it is, as long as there are any. Of the others,
 
-        40 %  are new conversations
-        45 %  are scripts of the corpus, mutated; one in eight of them is first spliced with another or with a new one
-        15 %  are batches
+        45 %  are new conversations
+        50 %  are scripts of the corpus, mutated; one in eight of them is first spliced with another or with a new one
+         5 %  are batches, which take about as much time as all others together
 
     What batches are worth is learnt: on a server that closes after a wrong frame, as it may, or that limits the rate of requests,
     they shrink, down to `SMALLEST` frames. As long as the corpus is empty, its part goes to new conversations.
@@ -133,14 +133,14 @@ class Generator:
 
     def next(self, corpus: Corpus) -> Script:
         """The next script of a campaign."""
-        seed = corpus.untried()
+        dice = self.dice
+        seed = corpus.untried() if dice.chance(50) else None
         if seed is not None:
             return seed
-        dice = self.dice
         roll = dice.below(100)
-        if roll < 15:
+        if roll < 5:
             return self.batch()
-        kept = corpus.choose(dice) if roll < 60 else None
+        kept = corpus.choose(dice) if roll < 55 else None
         if kept is None:
             return self.script()
         if dice.chance(12):
