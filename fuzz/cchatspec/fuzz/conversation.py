@@ -22,6 +22,8 @@ class Conversation:
         refused: what kept a connection from being opened, if something did.
         frames: how many frames were sent.
         is_whole: every step could be carried out.
+        tricks: something was done to a connection that is no request.
+        current: the connection that the last step was about.
     """
 
     def __init__(self, setting: Setting, script: Script, cast: Cast, journal: Journal, probe: Probe) -> None:
@@ -35,6 +37,7 @@ class Conversation:
         self.is_whole = True
         self.refused: list[str] = []
         self.tricks = False
+        self.current: Line | None = None
 
     def run(self) -> None:
         """Carry out all steps, and read what is certain to come on the connections that are left."""
@@ -58,6 +61,7 @@ class Conversation:
         line = self.lines.get(step.connection)
         if line is None or line.link.closed:
             return
+        self.current = line
         match step:
             case Send():
                 self._send(number, step, line)
@@ -82,7 +86,7 @@ class Conversation:
         old = self.lines.get(connection)
         if old is not None:
             old.close()
-        line = self.lines[connection] = Line(self._setting, connection, self._journal)
+        line = self.current = self.lines[connection] = Line(self._setting, connection, self._journal)
         self._cast.challenges.pop(connection, None)
         if line.link.ended is not None:
             self.refused.append(line.link.ended.value)
@@ -140,6 +144,24 @@ class Conversation:
         for line in self.lines.values():
             self._wait(line)
         self._await_letters()
+        for line in self.lines.values():
+            if line.is_open and not line.link.half_closed and not line.tracker.stream.is_in_step:
+                self._read_out(line)
+
+    def _read_out(self, line: Line) -> None:
+        """Make sure that the target has read half a frame: it is the last, and a target closes when it has seen the end."""
+        setting = self._setting
+        line.link.half_close()
+        line.tracker.half_closed()
+        if setting.closes_at_end and not line.wait(until=lambda: line.link.ended is not None, patient=False):
+            setting.closes_at_end = False
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a target that went down may have shown itself: something is wrong, or was ended, or is refused."""
+        return bool(self.refused) or any(
+            line.is_silent or (line.tracker.ended and not line.tracker.has_logged_out) for line in self.lines.values()
+        )
 
     def _await_letters(self) -> None:
         """Whatever was delivered to somebody who is here, or asked for by them, has to come."""

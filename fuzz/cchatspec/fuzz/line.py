@@ -53,6 +53,8 @@ class Setting:
     connect_s: float = 5.0
     #: The name of somebody who is registered, by which a fence of a stranger asks.
     resident: tuple[bytes, bytes] = (b"", bytes(32))
+    #: Whether the target has closed every connection so far whose sending side we had shut down.
+    closes_at_end: bool = True
 
 
 class Line:
@@ -147,14 +149,19 @@ class Line:
         if how is not Ending.REFUSED:
             self.setting.model.ended(self.tracker, how, self.link.half_a_frame)
 
-    def wait(self, others: Iterable[Line] = (), until: Callable[[], bool] | None = None) -> bool:
+    def wait(
+        self, others: Iterable[Line] = (), until: Callable[[], bool] | None = None, *, patient: bool = True
+    ) -> bool:
         """Read until all that is certain has come, or until a condition holds; tells whether it has.
 
-        Without it, False means that the target is silent: nothing came before the deadline, nor in the second wait.
+        Without it, False means that the target is silent: nothing came before the deadline, nor in the second wait, which is
+        left out if we are not `patient`.
         """
         deadline = self.setting.deadline
         if self._wait(deadline, until):
             return True
+        if not patient:
+            return False
         for other in others:
             other.pump(0)
         if self._wait(max(_SECOND_WAIT * deadline, _SECOND_WAIT_S), until, others):

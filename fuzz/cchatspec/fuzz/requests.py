@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from cchatspec.spec import (
     CLIENT_PAYLOAD_LIMIT,
+    HEADER_SIZE,
     FrameReader,
     FrameTooLong,
     MalformedPayload,
@@ -104,6 +105,15 @@ class Stream:
         self.is_lost = False
         self._reader = FrameReader(CLIENT_PAYLOAD_LIMIT)
         self._field = ""
+        self._place = OUTSIDE
+
+    @property
+    def half(self) -> Request | None:
+        """The frame of which only a part was sent, if its type is known."""
+        pending = self._reader.pending
+        if len(pending) < HEADER_SIZE:
+            return None
+        return Request(pending[4], Form.MALFORMED, None, len(pending) - HEADER_SIZE, self._place)
 
     @property
     def is_in_step(self) -> bool:
@@ -127,6 +137,7 @@ class Stream:
         except FrameTooLong:
             self.is_lost = True
         self._field = field if self._reader else ""
+        self._place = place._replace(field=field)
 
 
 def read(kind: int, payload: bytes, place: Place = OUTSIDE) -> Request:

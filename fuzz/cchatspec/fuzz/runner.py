@@ -19,6 +19,7 @@ from cchatspec.fuzz.line import Journal, Line, Setting, log_in
 from cchatspec.fuzz.model import Model
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace, Violation
+from cchatspec.fuzz.tracker import state_of
 from cchatspec.fuzz.users import Account, Cast, Users
 from cchatspec.spec import GetMessages, RegisterUser
 
@@ -32,6 +33,9 @@ _AT_ONCE = 16
 
 #: The pair is asked after so many scripts, and after each with a trick of delivery.
 _PAIR_EVERY = 8
+
+#: A process that accepts no more is given so long to end, in seconds.
+_DYING_S = 1.0
 
 _COLLECTOR, _REGISTRAR, _PROBE = -3, -4, -5
 
@@ -56,6 +60,7 @@ class Runner:
         self.refused: Counter[str] = Counter()
         self._runs = 0
         self._since_pair = 0
+        self._before: tuple[Script, str, str, str, int] | None = None
         self._begin()
 
     # Starting
@@ -141,58 +146,78 @@ class Runner:
             return self._done(trace)
         talk = Conversation(self.setting, script, cast, journal, self._probe)
         talk.run()
+        talk.close()
         trace.frames, trace.answered = talk.frames, model.answered
         trace.triples = list(model.triples)
         trace.delivered = talk.is_whole and not talk.refused
-        trace.accounts = {user: (account.name, account.key) for user, account in cast.accounts.items()}
         trace.refused += talk.refused
-        talk.close()
-        self._since_pair += 1
-        self._settle(cast, journal)
-        if thorough or talk.tricks or model.violations or self._since_pair >= _PAIR_EVERY:
-            self._ask_pair(journal, thorough=thorough)
+        if not (talk.is_doubtful or model.violations) or self._serves(trace, talk):
+            self._afterwards(trace, talk, cast, journal, thorough=thorough)
         if model.limits > limits:
             trace.refused.append("ERROR 06")
             trace.delivered = False
+        return self._done(trace, talk)
+
+    def _afterwards(self, trace: Trace, talk: Conversation, cast: Cast, journal: Journal, *, thorough: bool) -> None:
+        """Collect what was queued, take the accounts back, and ask the bystanders."""
+        model = self.model
+        self._settle(cast, journal)
+        self._since_pair += 1
+        before = len(model.violations)
+        if thorough or talk.tricks or model.violations or self._since_pair >= _PAIR_EVERY:
+            self._ask_pair(journal, thorough=thorough)
         for line in talk.lines.values():
             model.forget(line.tracker)
         trace.violations = list(model.violations)
-        self._look_after(trace, talk)
-        return self._done(trace)
+        if len(model.violations) > before:
+            self._serves(trace, talk)
 
-    def _done(self, trace: Trace) -> Trace:
+    def _done(self, trace: Trace, talk: Conversation | None = None) -> Trace:
+        if talk is not None and talk.frames:
+            self._before = (trace.script, *_place(talk))
         self.executions += trace.delivered
         self.frames += trace.frames
         self.answered += trace.answered
         self.refused.update(trace.refused)
         return trace
 
-    def _look_after(self, trace: Trace, talk: Conversation) -> None:
-        """Find out whether the target still lives, where there is reason to doubt it, and start it again if not."""
+    def _serves(self, trace: Trace, talk: Conversation) -> bool:
+        """Whether the target still lives, where there is reason to doubt it; if not, it is a crash, and it is started again."""
         launcher = self.target.launcher
-        doubtful = bool(trace.violations) or bool(talk.refused)
+        trace.violations = list(self.model.violations)
         if launcher is not None and launcher.died:
-            trace.output = launcher.tail()
-            trace.violations.append(self._crash(f"the process ended with {launcher.how_it_ended()}", trace))
-        elif doubtful and not accepts(*self.target.address):
-            trace.violations.append(self._crash("nobody accepts connections any more", trace))
-        elif not any(violation.kind == "hang" for violation in trace.violations) or self.alive():
-            return
-        trace.delivered = trace.delivered or bool(trace.violations)
-        self.restarts += launcher is not None
+            how = f"the process ended with {launcher.how_it_ended()}"
+        elif not accepts(*self.target.address):
+            ended = launcher is not None and launcher.ends_within(_DYING_S)
+            how = (
+                f"the process ended with {launcher.how_it_ended()}"
+                if launcher is not None and ended
+                else "nobody accepts connections any more"
+            )
+        elif any(violation.kind == "hang" for violation in trace.violations) and not self.alive():
+            how = ""
+        else:
+            return True
+        self._blame(trace, talk, how)
+        trace.delivered = True
         if launcher is not None:
-            trace.output = trace.output or launcher.tail()
+            trace.output = launcher.tail()
+            self.restarts += 1
             self.renew()
+        return False
 
-    @staticmethod
-    def _crash(how: str, trace: Trace) -> Violation:
-        """The crash takes the place in the script of what it showed by first."""
-        first = next(iter(trace.violations), None)
-        state, request, field = (first.state, first.request, first.field) if first else ("bystander", "(none)", "")
-        trace.violations = [violation for violation in trace.violations if violation.kind not in ("disconnect", "hang")]
+    def _blame(self, trace: Trace, talk: Conversation, how: str) -> None:
+        """Say what brought the target down, if it is not only standing still; the script before, if this one sent nothing."""
+        if not how:
+            return
+        if not talk.frames and self._before is not None:
+            trace.script, state, request, field, step = self._before
+            trace.refused.clear()
+        else:
+            state, request, field, step = _place(talk)
         text = f"The target went down: {how}."
-        step = first.step if first else -1
-        return Violation("crash", state, request, field, how, "ROBUST-ALIVE", text, step)
+        kept = [violation for violation in trace.violations if violation.kind not in ("disconnect", "hang")]
+        trace.violations = [Violation("crash", state, request, field, how, "ROBUST-ALIVE", text, step), *kept]
 
     # Accounts
 
@@ -290,6 +315,18 @@ class Runner:
             self._pair = Pair.meet(self.setting, self.users, journal, self._register)
         if self._pair is not None:
             self._pair.chat(journal, thorough=thorough)
+
+
+def _place(talk: Conversation) -> tuple[str, str, str, int]:
+    """State, request, field and step at which a script stood at last."""
+    if talk.current is None:
+        return "new", "(none)", "", -1
+    tracker = talk.current.tracker
+    mode, _ = tracker.where()
+    request = tracker.suspect()
+    if request is None:
+        return state_of(mode), "(none)", "", -1
+    return state_of(mode), request.name, request.place.field, request.place.step
 
 
 def _users_of(script: Script) -> list[str]:

@@ -149,6 +149,11 @@ class Tracker:
             return guess.mode, self.pending[-1]
         return guess.mode, self.last
 
+    def suspect(self) -> Request | None:
+        """What may have brought the target down: the first open request that is wrong, half a frame, or what was sent last."""
+        wrong = next((request for request in self.pending if request.form is not Form.RIGHT), None)
+        return wrong or self.stream.half or next(iter(self.pending), self.last)
+
     def request_of(self, kind: int) -> Request | None:
         """The first open request of a kind, or the last that was dealt with."""
         return next((request for request in self.pending if request.kind == kind), self.last)
@@ -422,6 +427,11 @@ class Tracker:
         if not self._has_logout and all(must_be_answered(self.pending[-1], guess.mode) for guess in self._guesses):
             return False
         return any(True for guess in self._guesses for _ in self._rests(guess))
+
+    @property
+    def has_logged_out(self) -> bool:
+        """Whether LOGOUT was sent here."""
+        return self._has_logout
 
     @property
     def is_quiet(self) -> bool:

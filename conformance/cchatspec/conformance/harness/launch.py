@@ -96,6 +96,19 @@ class Launcher:
         """Whether the process has ended by itself."""
         return self._process is not None and self._process.poll() is not None
 
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the process has ended by itself, or does so within a time."""
+        if self._process is None:
+            return False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self.died
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, if it lives."""
+        return self._process.pid if self._process is not None and not self.died else None
+
     def how_it_ended(self) -> str:
         """`exit status 1`, `signal SIGSEGV`, or `running`."""
         status = self._process.poll() if self._process else None
