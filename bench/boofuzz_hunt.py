@@ -2,9 +2,9 @@
 
     python bench/boofuzz_hunt.py SECONDS SERVER-ARGUMENT…
 
-Every request gets an equal share of the time, each on a fresh connection, before a login and behind one; boofuzz's own order would
-spend it all on the first field. After each case it looks whether the process lives, and after every 25, or when nothing came,
-whether a fresh connection is answered. It has no means to say what else may be wrong with an answer.
+Every request gets an equal share of the time, each on a fresh connection, before a login and behind one; boofuzz's own order
+would spend it all on the first field. After each case it looks whether the process lives, and after every 25, or when nothing
+came, whether a fresh connection is answered. It has no means to say what else may be wrong with an answer.
 """
 
 from __future__ import annotations

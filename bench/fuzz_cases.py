@@ -2,8 +2,8 @@
 
     python bench/fuzz_cases.py PORT fresh|pipelined|session
 
-What it sends comes from the fuzzer's own generator: `fresh` is one wrong frame on a fresh connection, `pipelined` its batches, and
-`session` a registration, a login and one wrong frame, on a fresh connection.
+What it sends comes from the fuzzer's own generator: `fresh` is one wrong frame on a fresh connection, `pipelined` its
+batches, and `session` a registration, a login and one wrong frame, on a fresh connection.
 """
 
 from __future__ import annotations

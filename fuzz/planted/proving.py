@@ -1,6 +1,6 @@
 """Runs the fuzzer and boofuzz against every planted bug for the same time, and the fuzzer against the right server.
 
-    python fuzz/planted/proving.py [--seconds S] [--right-seconds S] [--bug NAME…] [--only bugs|right] [--seed N]
+    python fuzz/planted/proving.py [--seconds S] [--right-seconds S] [--bug NAME…] [--only bugs|right] [--boofuzz PYTHON]
 
 What was seen goes to `proof.json` beside this file, one entry at a time, and to `docs/fuzz-bench.md`. The time to find is that of
 the first finding, from the start of the campaign; its size is that of the script that it was reduced to, with all that is needed
@@ -81,7 +81,7 @@ def run(words: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
-def prove_bug(bug: Bug, seconds: float, seed: int) -> Entry:
+def prove_bug(bug: Bug, seconds: float, seed: int, boofuzz: str) -> Entry:
     """Both tools against one bug."""
     results = campaign(launch("--rate", "off", "--bug", bug.name), seconds, seed, first=True)
     found = min(results["findings"], key=lambda finding: finding["found_s"], default=None)
@@ -89,7 +89,7 @@ def prove_bug(bug: Bug, seconds: float, seed: int) -> Entry:
     if found is not None:
         keys = ("found_s", "found_execution", "kind", "title", "shown", "replays")
         ours |= {key: found[key] for key in keys} | {"bytes": found["minimised_bytes"]}
-    done = run([sys.executable, str(HUNT), str(seconds), "--bug", bug.name], seconds)
+    done = run([boofuzz, str(HUNT), str(seconds), "--bug", bug.name], seconds)
     if done.returncode != 0:
         raise SystemExit(f"boofuzz did not run: {done.stderr[-2000:]}")
     return {"expected": bug.kind, "fuzzer": ours, "boofuzz": json.loads(done.stdout)}
@@ -141,12 +141,15 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--bug", action="append", choices=[bug.name for bug in BUGS], help="only this bug")
     parser.add_argument("--only", choices=("bugs", "right"))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--boofuzz", default=sys.executable, metavar="PYTHON", help="the Python in which boofuzz is installed"
+    )
     given = parser.parse_args(None if arguments is None else list(arguments))
     proof = read_proof() | {"machine": platform.platform(), "python": platform.python_version()}
     if given.only != "right":
         proof["seconds"] = given.seconds
         for bug in [bug for bug in BUGS if not given.bug or bug.name in given.bug]:
-            entry = proof["bugs"][bug.name] = prove_bug(bug, given.seconds, given.seed)
+            entry = proof["bugs"][bug.name] = prove_bug(bug, given.seconds, given.seed, given.boofuzz)
             print(f"{bug.name:24} fuzzer {_told(entry['fuzzer']):32} boofuzz {_told(entry['boofuzz'])}", flush=True)
             keep(proof)
     if given.only != "bugs":
