@@ -78,6 +78,19 @@ def test_the_first_line_is_the_answer() -> None:
     ]
 
 
+def test_the_clause_that_most_cases_wait_for_is_named() -> None:
+    assert "- 1 undecided case waits for LOGIN-PROOF; mend that first" in markdown([results(*EACH)])
+
+
+def test_a_campaign_says_how_much_it_did() -> None:
+    text = markdown([campaign()])
+
+    assert ("- 100 executions a second; 27,000 of 30,000 requests answered" in text, "12 times ERROR 06" in text) == (
+        True,
+        True,
+    )
+
+
 def test_families_are_a_table() -> None:
     words = READER.render(markdown([results(*EACH)]))
 

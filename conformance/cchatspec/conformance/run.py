@@ -98,8 +98,11 @@ def run(options: RunOptions) -> int:
         _run(options, chosen, recorder, tell)
     results = recorder.results()
     write_results(results, options.json)
-    written = write_reports([results], options.reports, strict=options.strict)
-    _show(results, options, written)
+    written: list[Path] = []
+    try:
+        written = write_reports([results], options.reports, strict=options.strict)
+    finally:  # a report that cannot be written does not hide the verdict
+        _show(results, options, written)
     _write_baseline(results, recorder.baseline, options)
     return exit_status(results, strict=options.strict)
 

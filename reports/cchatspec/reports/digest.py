@@ -6,6 +6,7 @@ of what, and which failures. An entry is one row of such a list: a case, a findi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -237,6 +238,12 @@ def problems(report: Report) -> list[str]:
         if not (count.passed or count.warn or count.fail):
             said.append("No case could be decided.")
     return said if report.complete else [*said, "The run was not finished."]
+
+
+def waited_for(results: Results) -> tuple[str, int] | None:
+    """The clause for which most undecided cases wait, and how many do; None if there is none."""
+    waiting = Counter(case.blocked_by for case in results.cases if case.verdict == "inconclusive" and case.blocked_by)
+    return next(((clause or "", number) for clause, number in waiting.most_common(1)), None)
 
 
 def target_name(report: Report) -> str:

@@ -8,6 +8,7 @@ into one comment on GitHub, which has 65,536 characters at most; what does not f
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate, takewhile
 
@@ -22,6 +23,7 @@ from cchatspec.reports.digest import (
     headline,
     problems,
     target_name,
+    waited_for,
 )
 from cchatspec.reports.results import Results, Verdict
 from cchatspec.reports.text import cut, plain, words_of
@@ -32,6 +34,7 @@ _RESERVED = 100
 _MAX_WORDS = 300
 _MAX_DETAILS = 4_000
 _MAX_OTHERS = 20
+_MAX_SAID = 5
 _SIGNS: dict[Outcome, str] = {"good": "✅", "warned": "⚠️", "bad": "❌", "unknown": "❔"}
 _COLUMNS: dict[Verdict, str] = {
     "pass": "pass",
@@ -40,7 +43,8 @@ _COLUMNS: dict[Verdict, str] = {
     "inconclusive": "undecided",
     "skip": "skip",
 }
-_SPECIAL = re.compile(r"[\\`*_{}\[\]<>()#|~&$]|^[-+=0-9]")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]<>()#|~&$]|^[-+=]")
+_NUMBERED = re.compile(r"^([0-9]{1,9})\.")
 _BREAK = "&#8203;"  # a space of no width, which ends a mention, a reference or an address
 _NOTIFYING = re.compile(r"@|#|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
 _BACKTICKS = re.compile("`+")
@@ -72,7 +76,25 @@ def _head(report: Report, *, strict: bool) -> list[str]:
     what = "fuzzing" if isinstance(report, Campaign) else "conformance"
     lines = [f"### {_SIGNS[head.outcome]} C-Chat {what}: {code(cut(target_name(report), _MAX_WORDS))}", ""]
     lines += [f"**{escaped(cut(head.sentence, _MAX_WORDS))}**", ""]
-    return [*lines, *(f"- {escaped(cut(problem, _MAX_WORDS))}" for problem in problems(report)[:5]), ""]
+    said = [*problems(report)[:_MAX_SAID], *map(plain, report.notes[:_MAX_SAID]), *_facts(report)]
+    return [*lines, *(f"- {escaped(cut(text, _MAX_WORDS))}" for text in said), ""]
+
+
+def _facts(report: Report) -> list[str]:
+    """What one must know of the report to read the rest."""
+    if isinstance(report, Campaign):
+        states = len({triple.state for triple in report.triples})
+        refused = [f"{times:,} times {plain(words)}" for words, times in Counter(report.refused).most_common(_MAX_SAID)]
+        return [
+            f"{report.executions_per_s:,.0f} executions a second; {report.answered:,} of {report.requests:,} requests answered",
+            f"seen: {states} states, {len(report.triples)} triples of state, request and reply",
+            *([f"refused: {', '.join(refused)}"] if refused else []),
+        ]
+    if waiting := waited_for(report):
+        clause, number = waiting
+        wait = "cases wait" if number > 1 else "case waits"
+        return [f"{number} undecided {wait} for {plain(clause)}; mend that first"]
+    return []
 
 
 def _table(report: Report, listed: list[Entry]) -> list[str]:
@@ -147,7 +169,8 @@ def _block(report: Report, group: list[Entry]) -> str:
 def escaped(text: str) -> str:
     """Text at the start of a paragraph or within one, with nothing in it that Markdown or GitHub would act on."""
     broken = _NOTIFYING.sub(lambda found: f"{found.group()}\0", text)
-    return _SPECIAL.sub(lambda found: f"&#{ord(found.group())};", broken).replace("\0", _BREAK)
+    harmless = _SPECIAL.sub(lambda found: f"&#{ord(found.group())};", broken).replace("\0", _BREAK)
+    return _NUMBERED.sub(r"\1&#46;", harmless)
 
 
 def _html(text: str) -> str:

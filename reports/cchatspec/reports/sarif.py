@@ -44,7 +44,7 @@ def _run(report: Report) -> dict[str, Any]:
     return {
         "tool": {"driver": driver},
         "automationDetails": {"id": f"cchatspec/{report.kind}/{target_name(report)}/"},
-        "originalUriBaseIds": {_SPEC: {"uri": f"{protocol_path().parent.as_uri()}/"}},
+        "originalUriBaseIds": {_SPEC: {"description": _message(f"The folder of cchatspec's {protocol_path().name}.")}},
         "columnKind": "unicodeCodePoints",
         "invocations": [_invocation(report, listed)],
         "results": [_result(entry, rules.index(_rule_id(entry))) for entry in found],
@@ -122,6 +122,7 @@ def _invocation(report: Report, listed: list[Entry]) -> dict[str, Any]:
         "toolExecutionNotifications": [
             *({"level": "error", "message": _message(problem)} for problem in problems(report)),
             *({"level": "warning", "message": _message(text)} for text in _undecided(listed)),
+            *({"level": "note", "message": _message(plain(note))} for note in report.notes),
         ],
         "properties": _properties(report),
     }

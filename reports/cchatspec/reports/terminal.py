@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cchatspec.reports.digest import FAMILY_TEXTS, family_of, held, judged
+from cchatspec.reports.digest import FAMILY_TEXTS, family_of, held, judged, waited_for
 from cchatspec.reports.failures import STYLES, WORDS, indented, show_command, show_failures
 from cchatspec.reports.results import CaseResult, Results, Summary, Verdict
 from cchatspec.reports.text import brief
@@ -170,9 +170,8 @@ def _held(results: Results) -> str:
 
 def _show_first_thing(results: Results, console: Console) -> None:
     """The clause for which most cases wait, if there is one."""
-    waiting = Counter(case.blocked_by for case in results.cases if case.verdict == "inconclusive" and case.blocked_by)
-    if waiting:
-        clause, number = waiting.most_common(1)[0]
+    if waiting := waited_for(results):
+        clause, number = waiting
         wait = "cases wait" if number > 1 else "case waits"
         console.print(Text(f"Mend {brief(clause)} first: {number} {wait} for it."))
 
