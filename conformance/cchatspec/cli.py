@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 import click
 
 from cchatspec.conformance.commands import list_command, run_command
+from cchatspec.fuzz.commands import fuzz_command, replay_command
 from cchatspec.reports.commands import report_command
 
 if TYPE_CHECKING:
@@ -360,6 +361,8 @@ def probe_command(target: str | None, launch: str | None, output: str | None) ->
 
 cli.add_command(run_command)
 cli.add_command(list_command)
+cli.add_command(fuzz_command)
+cli.add_command(replay_command)
 cli.add_command(report_command)
 
 

@@ -79,13 +79,15 @@ class Hunt:
         self._until = 0.0
         self._last: Quarry | None = None
 
-    def pursue(self, trace: Trace, violation: Violation, history: Sequence[Script]) -> Quarry | None:
-        """Run down a violation; None if it shows in no replay.
+    def pursue(
+        self, trace: Trace, violation: Violation, history: Sequence[Script], longest: float = LONGEST_S
+    ) -> Quarry | None:
+        """Run down a violation, for so many seconds at most; None if it shows in no replay.
 
         Raises:
             TargetError: the target cannot be started again.
         """
-        self._until = monotonic() + LONGEST_S
+        self._until = monotonic() + longest
         self._last = None
         first = Quarry(trace.script, (), 0, 0, trace, violation, time())
         if not self._is_back():
@@ -132,8 +134,8 @@ class Hunt:
         small = minimise(script, self._shows(violation, tries))
         found = self.replay(small, (), violation, REPLAYS)
         if found is None:
-            small = self._from_fresh(script, violation)
-            found = self.replay(small, (), violation, REPLAYS) if small else None
+            fresh = self._from_fresh(script, violation)
+            found = self.replay(fresh, (), violation, REPLAYS) if fresh else None
         return found
 
     def _rate(self, script: Script, violation: Violation) -> float | None:
@@ -215,6 +217,9 @@ class Hunt:
         trace = self._runner.run(script, thorough=violation.state == "bystander")
         self._count(trace)
         found = next((other for other in trace.violations if alike(other, violation)), None)
+        launcher = self._runner.target.launcher
+        if found is not None and launcher is not None:
+            trace.output = trace.output or launcher.tail()
         return Quarry(script, tuple(before), 1, 1, trace, found, began) if found else None
 
 

@@ -1,0 +1,302 @@
+"""One session of fuzzing against one target: generate, run, keep what is new, and run down what is wrong.
+
+Everything found is written at once, so that it is there whatever happens next. What is told of it goes to a listener.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import msgspec
+
+from cchatspec.conformance.harness.outcomes import TargetError
+from cchatspec.conformance.harness.target import open_target
+from cchatspec.fuzz.corpus import Corpus, CorpusError, load, shipped_folder
+from cchatspec.fuzz.events import Done, Event, Fixed, Found, Job, Listener, Missed, Opened, Progress
+from cchatspec.fuzz.findings import (
+    FILE,
+    FindingFile,
+    Key,
+    Shown,
+    id_of,
+    read_findings,
+    title_of,
+    update_finding,
+    write_finding,
+)
+from cchatspec.fuzz.generate import Generator
+from cchatspec.fuzz.hunt import HISTORY, LONGEST_S, Hunt, Quarry
+from cchatspec.fuzz.page import stimulus_of, wire_lines
+from cchatspec.fuzz.runner import Runner
+from cchatspec.fuzz.script import Script, script_json
+from cchatspec.fuzz.trace import Trace, Violation
+from cchatspec.fuzz.transcript import sent_frames
+from cchatspec.fuzz.violations import violation_of
+from cchatspec.reports.campaign import Finding, Triple
+from cchatspec.reports.results import TargetInfo
+
+_TELL_S = 0.25
+_SAVE_S = 20.0
+
+#: Of findings that differ only in state or field, no more than so many are run down; the others count for the first of them.
+_MOST_ALIKE = 3
+
+#: How often something that showed in no replay is tried again when it is met.
+_MOST_TRIES = 2
+
+#: Known findings are replayed so often when a campaign is taken up again.
+_KNOWN_REPLAYS = 3
+
+#: A violation is run down for at most this part of the whole time, and for so many seconds at least.
+_SHARE, _SHORTEST_S = 0.25, 5.0
+
+
+class Session:
+    """One session.
+
+    Args:
+        job: what to do.
+        listener: is told of all that happens.
+        is_stopped: whether the user wants an end.
+    """
+
+    def __init__(self, job: Job, listener: Listener, is_stopped: Callable[[], bool]) -> None:
+        self._job = job
+        self._tell = listener
+        self._is_stopped = is_stopped
+        self._began = monotonic()
+        self._folder = Path(job.out) / "findings"
+        self._triples: Counter[tuple[str, str, str]] = Counter()
+        self._times: Counter[str] = Counter()
+        self._known: dict[Key, str] = {}
+        self._missed: Counter[Key] = Counter()
+        self._history: deque[Script] = deque(maxlen=HISTORY)
+        self._runs = 0
+        self._told = self._saved = 0.0
+        self._doing = ""
+
+    def run(self) -> None:
+        """Fuzz until the end.
+
+        Raises:
+            TargetError: the target cannot be reached or started, or registers no user.
+            CorpusError: the corpus cannot be read.
+        """
+        corpus = self._corpus()
+        self._target = open_target(self._job.address, self._job.launch)
+        try:
+            self._runner = Runner(self._target, self._job.seed)
+            self._hunt = Hunt(self._runner, self._is_over, self._count)
+            self._tell(Opened(f"{self._target.host}:{self._target.port}"))
+            self._tell(self._end(corpus))
+        finally:
+            if self._target.launcher is not None:
+                self._target.launcher.stop()
+
+    def _end(self, corpus: Corpus) -> Event:
+        """Go on until there is a reason to end, and say what it was."""
+        done = Done()
+        try:
+            self._replay_known()
+            self._loop(corpus, Generator(self._job.seed))
+            done = Done(complete=not self._is_stopped())
+        except TargetError as problem:
+            done = Done(complete=False, note=f"The target is gone: {problem}")
+        except Exception:  # noqa: BLE001 (whatever it is, it is told with its place, and what was found is kept)
+            done = Done(complete=False, broken=_last_lines(traceback.format_exc()))
+        self._progress(force=True)
+        self._save(corpus, force=True)
+        return done
+
+    def _corpus(self) -> Corpus:
+        own = Path(self._job.corpus)
+        scripts = load(own) if own.is_dir() else []
+        return Corpus([*(load(shipped_folder()) if not scripts else []), *scripts])
+
+    def _loop(self, corpus: Corpus, generator: Generator) -> None:
+        while not self._is_over():
+            script = generator.next(corpus)
+            restarts = self._runner.restarts
+            trace = self._run(script)
+            corpus.take(trace)
+            generator.learn(trace)
+            for violation in trace.violations[:1]:
+                self._meet(trace, violation)
+            if self._runner.restarts > restarts:
+                self._history.clear()
+            else:
+                self._history.append(script)
+            self._progress()
+            self._save(corpus)
+
+    def _run(self, script: Script) -> Trace:
+        try:
+            trace = self._runner.run(script)
+        except TargetError:
+            raise
+        except Exception:
+            Path(self._job.out, "broken.json").write_bytes(script_json(script))
+            raise
+        self._count(trace)
+        return trace
+
+    def _is_over(self) -> bool:
+        job = self._job
+        return (
+            self._is_stopped()
+            or (job.seconds is not None and monotonic() >= self._began + job.seconds)
+            or (job.executions is not None and self._runner.executions >= job.executions)
+        )
+
+    def _count(self, trace: Trace) -> None:
+        self._runs += 1
+        self._triples.update(trace.triples)
+        self._progress()
+
+    # What is met
+
+    def _meet(self, trace: Trace, violation: Violation) -> None:
+        """Count what is known, and run down what is not."""
+        name = self._known.get(violation.key) or self._elsewhere(violation.key) or self._crowd(violation)
+        if name is not None:
+            self._known[violation.key] = name
+            self._times[name] += 1
+            return
+        if self._missed[violation.key] >= _MOST_TRIES:
+            return
+        self._doing = f"looking into: {violation.outcome} after {violation.request}"
+        self._progress(force=True)
+        at = monotonic() - self._began, self._runner.executions
+        limit = LONGEST_S if self._job.seconds is None else max(self._job.seconds * _SHARE, _SHORTEST_S)
+        quarry = self._hunt.pursue(trace, violation, tuple(self._history), min(limit, LONGEST_S))
+        self._history.clear()
+        self._doing = ""
+        if quarry is None:
+            self._missed[violation.key] += 1
+            self._tell(Missed(f"{violation.kind}: {title_of(violation)}. {violation.text}"))
+        else:
+            self._keep(quarry, violation, at)
+
+    def _elsewhere(self, key: Key) -> str | None:
+        """The finding with this key that another worker has written meanwhile."""
+        return id_of(key) if (self._folder / id_of(key) / FILE).exists() else None
+
+    def _crowd(self, violation: Violation) -> str | None:
+        """The first of the findings like this, if there are many."""
+        request, outcome = violation.request, violation.outcome
+        alike = [
+            name for key, name in self._known.items() if (key[0], key[2], key[4]) == (violation.kind, request, outcome)
+        ]
+        return alike[0] if len(set(alike)) >= _MOST_ALIKE else None
+
+    def _keep(self, quarry: Quarry, met: Violation, at: tuple[float, int]) -> None:
+        """Write a finding, unless what it came down to is known."""
+        first = next(iter(quarry.trace.violations), quarry.violation)
+        for key in (quarry.violation.key, first.key):
+            if (name := self._known.get(key) or self._elsewhere(key)) is not None:
+                self._known[met.key] = self._known[quarry.violation.key] = name
+                self._times[name] += 1
+                return
+        finding = self._finding(quarry, at)
+        self._known[met.key] = self._known[quarry.violation.key] = finding.id
+        self._times[finding.id] = 1
+        also = () if met.key == quarry.violation.key else (met.key,)
+        file = FindingFile(
+            finding=finding, target=self._target_info(), script=quarry.script, before=quarry.before, also=also
+        )
+        write_finding(self._folder, file, Shown(quarry.trace, quarry.violation, self._target.address, quarry.began))
+        self._tell(Found(finding))
+
+    def _finding(self, quarry: Quarry, at: tuple[float, int]) -> Finding:
+        violation, trace = quarry.violation, quarry.trace
+        name = id_of(violation.key)
+        sent = [event for events in sent_frames(trace).values() for event in events]
+        return Finding(
+            id=name,
+            kind=violation.kind,
+            title=title_of(violation),
+            minimised_bytes=sum(len(event.data) for event in sent),
+            reproducer=os.path.join("findings", name, FILE),  # noqa: PTH118 (a text of the results)
+            clause=violation.clause,
+            state=violation.state,
+            request=violation.request,
+            field=violation.field,
+            outcome=violation.outcome,
+            shown=quarry.shown,
+            replays=quarry.replays,
+            found_s=round(self._job.earlier_s + at[0], 3),
+            found_execution=self._job.earlier_executions + at[1],
+            happens=violation.text,
+            sent=stimulus_of(trace, violation),
+            wire=wire_lines(trace),
+            output=trace.output,
+        )
+
+    # What is known
+
+    def _replay_known(self) -> None:
+        """Take up what an earlier campaign found; the first worker says which of it still shows."""
+        for file in read_findings(self._folder):
+            if self._job.number == 0 and self._is_fixed(file):
+                self._tell(Fixed(file.finding.id))
+                continue
+            self._known |= dict.fromkeys([file.key, *file.also], file.finding.id)
+            self._tell(Found(file.finding, is_new=False))
+
+    def _is_fixed(self, file: FindingFile) -> bool:
+        if self._is_stopped():
+            return False
+        self._doing = f"replaying {file.finding.id}"
+        self._progress(force=True)
+        found = self._hunt.replay(file.script, file.before, violation_of(file.finding), _KNOWN_REPLAYS)
+        self._doing = ""
+        if found is None:
+            return True
+        known = msgspec.structs.replace(file.finding, shown=found.shown, replays=found.replays)
+        update_finding(self._folder, msgspec.structs.replace(file, finding=known))
+        return False
+
+    # Telling and saving
+
+    def _target_info(self) -> TargetInfo:
+        job = self._job
+        name = job.address or job.launch or "the reference server"
+        return TargetInfo(name, f"{self._target.host}:{self._target.port}", job.launch)
+
+    def _progress(self, *, force: bool = False) -> None:
+        if not force and monotonic() < self._told + _TELL_S:
+            return
+        self._told = monotonic()
+        runner = self._runner
+        self._tell(
+            Progress(
+                runs=self._runs,
+                executions=runner.executions,
+                requests=runner.frames,
+                answered=runner.answered,
+                refused=dict(runner.refused),
+                restarts=runner.restarts,
+                triples=[Triple(*triple, times) for triple, times in self._triples.items()],
+                times=dict(self._times),
+                doing=self._doing,
+            )
+        )
+
+    def _save(self, corpus: Corpus, *, force: bool = False) -> None:
+        if not force and monotonic() < self._saved + _SAVE_S:
+            return
+        self._saved = monotonic()
+        try:
+            corpus.save(Path(self._job.corpus))
+        except CorpusError as problem:
+            self._tell(Missed(str(problem)))
+
+
+def _last_lines(text: str) -> str:
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return "; ".join([lines[-1], *lines[-3:-1]])
