@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.fuzz import wording
+from cchatspec.fuzz.guesses import Step
 from cchatspec.fuzz.letters import Letter, Letters
 from cchatspec.fuzz.requests import LOGIN, SURE_SIZE, Place, Request
 from cchatspec.fuzz.trace import Violation
-from cchatspec.fuzz.tracker import Step, Tracker, state_of
+from cchatspec.fuzz.tracker import Tracker, state_of
 from cchatspec.fuzz.users import Users
 from cchatspec.fuzz.world import World
 from cchatspec.spec import (

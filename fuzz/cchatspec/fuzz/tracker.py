@@ -1,31 +1,18 @@
-"""Follows one connection: which request each reply answers, and which states the connection can be in.
+"""Follows one connection: what we sent, what came, who may be logged in on it, and whether all of that can be.
 
-The replies come in the order of the requests, but not every request has one: GET_MESSAGES and SET_STATUS are silent, and a
-frame that only a SHOULD speaks of may be passed over. So a reply can have more than one place, and the connection more than one
-state. A `Guess` is one of them: how many requests have been dealt with, and the mode that the connection is in by then. A reply
-moves each guess on, or rules it out; when none is left, no right server could have sent it, and that is a violation. After one,
-the connection is no longer followed, so that one fault is told once.
-
-Facts about the world are taken from a reply only if all guesses agree on what it answered.
+Which reply answers what is worked out by `Guesses`. A reply that no guess can explain is a violation; after one, the connection
+is no longer followed, so that one fault is told once. Facts about the world are taken from a reply only if all guesses agree on
+what it answered.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from cchatspec.fuzz.judge import FRESH, LIMITED, STANDS, TERMINATED, Mode, answers, must_be_answered, silently
-from cchatspec.fuzz.requests import (
-    LOGIN,
-    LOGOUT,
-    OUTSIDE,
-    POLL,
-    Form,
-    Place,
-    Request,
-    Stream,
-)
+from cchatspec.fuzz.guesses import Guesses, Path, Step
+from cchatspec.fuzz.judge import LIMITED, STANDS, TERMINATED, Mode
+from cchatspec.fuzz.requests import LOGIN, LOGOUT, OUTSIDE, POLL, Form, Place, Request, Stream
 from cchatspec.spec import (
     Error,
     LoginResponse,
@@ -47,29 +34,6 @@ _MOST_GUESSES: Final = 64
 
 #: After so many seconds a target may have run out of patience with a connection that is silent or stopped in mid frame.
 PATIENCE_S: Final = 0.9
-
-
-class Guess(NamedTuple):
-    """So many requests have been dealt with, and this is the mode after them."""
-
-    done: int
-    mode: Mode
-
-
-class Step(NamedTuple):
-    """One request that was dealt with: its reply, None if it had none, and the modes before and after."""
-
-    request: Request
-    reply: Message | None
-    before: Mode
-    after: Mode
-
-
-class Path(NamedTuple):
-    """A guess, and the steps that led to it from the guess before."""
-
-    guess: Guess
-    steps: tuple[Step, ...]
 
 
 class Tracker:
@@ -108,15 +72,9 @@ class Tracker:
         self.logged_in_at = 0
         self.polled_at = 0
         self.sent_time = model.time()
-        self.pending: deque[Request] = deque()
-        self.last: Request | None = None
-        self._first = 0
-        self._guesses: tuple[Guess, ...] = (Guess(0, FRESH),)
+        self._guesses = Guesses(self)
         self._users: frozenset[bytes] = frozenset()
         self._claims: set[bytes] = set()
-        self._is_settled = True
-        self._has_logout = False
-        self._risky = 0
 
     @property
     def sure_size(self) -> int:
@@ -126,37 +84,32 @@ class Tracker:
     # What is known
 
     @property
-    def modes(self) -> set[Mode]:
-        """All modes that the connection may be in."""
-        return {guess.mode for guess in self._guesses}
-
-    @property
     def users(self) -> frozenset[bytes]:
         """Everybody who may be logged in here, nobody left out."""
         return self._users
 
     def where(self) -> tuple[Mode, Request | None]:
-        """The request that comes next, or the last one if none is open, and the mode that it met, by the likeliest guess."""
-        guess = min(self._guesses, key=lambda guess: guess.done)
-        mode = guess.mode
-        for at in range(guess.done - self._first, len(self.pending)):
-            request = self.pending[at]
-            after = silently(request, mode, self)
-            if not after or mode.over:
-                return mode, request
-            mode = after[0]
-        if guess.done - self._first < len(self.pending):
-            return guess.mode, self.pending[-1]
-        return guess.mode, self.last
+        """The request that comes next, or the last one if none is open, and the mode that it met."""
+        return self._guesses.where()
+
+    def is_for_another(self, reply: Message) -> bool:
+        """Whether a reply is of the type that a later request brings."""
+        return self._guesses.is_for_another(reply)
+
+    @property
+    def has_open(self) -> bool:
+        """Whether a request may be open."""
+        return bool(self._guesses.pending)
 
     def suspect(self) -> Request | None:
         """What may have brought the target down: the first open request that is wrong, half a frame, or what was sent last."""
-        wrong = next((request for request in self.pending if request.form is not Form.RIGHT), None)
-        return wrong or self.stream.half or next(iter(self.pending), self.last)
+        pending = self._guesses.pending
+        wrong = next((request for request in pending if request.form is not Form.RIGHT), None)
+        return wrong or self.stream.half or next(iter(pending), self._guesses.last)
 
     def request_of(self, kind: int) -> Request | None:
         """The first open request of a kind, or the last that was dealt with."""
-        return next((request for request in self.pending if request.kind == kind), self.last)
+        return next((request for request in self._guesses.pending if request.kind == kind), self._guesses.last)
 
     def heard(self) -> None:
         """Something came that is no reply."""
@@ -168,32 +121,22 @@ class Tracker:
         """Everybody who may be logged in here by now, those whose proof is under way among them."""
         return frozenset(self._claims)
 
-    @property
-    def may_be_stranger(self) -> bool:
-        """Whether it may be that nobody is logged in here."""
-        return any(guess.mode.user is None for guess in self._guesses)
-
     def is_surely(self, name: bytes) -> bool:
         """Whether this user is logged in here, and nothing that is under way can end that."""
         if not self.is_followed or self.ended or self.closed or self.is_half_closed or self.is_stalled:
             return False
         if self.said_error or self.stream.is_lost or self.stream.has_large_open:
             return False
-        if any(guess.mode.user != name or guess.mode.over for guess in self._guesses):
+        if any(mode.user != name or mode.over for mode in self._guesses.modes):
             return False
-        return not self._risky
-
-    @property
-    def state(self) -> str:
-        """`new`, `challenged`, `in` or `out`."""
-        return state_of(self._guesses[0].mode)
+        return not self._guesses.risky
 
     def proved(self, message: LoginUser) -> Iterator[bytes]:
         """Everybody whom this proof may log in: by their own key, over a challenge of this connection."""
         made = self.model.users.signatures.get(message.signature)
         if made is None or made[1] not in self.challenges:
             return
-        names = {message.username} | {guess.mode.asked for guess in self._guesses if guess.mode.hand == STANDS}
+        names = {message.username} | {mode.asked for mode in self._guesses.modes if mode.hand == STANDS}
         for name in names:
             if self.world.may_have_key(name, made[0]):
                 yield name
@@ -225,11 +168,8 @@ class Tracker:
             request.is_risky = (
                 request.form is not Form.RIGHT or request.kind in (LOGIN, LOGOUT) or request.size > self.sure_size
             )
-            self._risky += request.is_risky
-            self.pending.append(request)
-            self._has_logout = self._has_logout or request.kind == LOGOUT
+            self._guesses.add(request)
             self._expect(request)
-        self._is_settled = False
 
     def _expect(self, request: Request) -> None:
         """Allow for what the request may do from now on."""
@@ -263,74 +203,42 @@ class Tracker:
         if type(message) is Error and message.error_code == LIMITED:
             self._limit()
             return
-        if self._is_plain(message):
+        step = self._guesses.plain(message)
+        if step is not None:
+            self.world.clock += 1
+            self._dealt_with(step)
+            if step.after.user != step.before.user or len(self._claims) != (step.after.user is not None):
+                self._update_users()
             return
-        paths = [path for guess in self._guesses for path in self._paths(guess, message)]
-        if not paths and type(message) is Error and message.error_code == TERMINATED and self._may_be_terminated():
-            self._guesses = tuple({guess._replace(mode=guess.mode._replace(over=True)) for guess in self._guesses})
-            return
-        if not paths and type(message) is Error and (self.stream.is_lost or self.stream.has_large_open):
-            self.give_up()  # FRAME-OVERSIZE, open point oversize
-            return
-        if not paths or len(paths) > _MOST_GUESSES:
-            if not paths:
-                self.model.report_reply(self, message)
+        paths = self._guesses.paths(message)
+        if not paths:
+            self._unexplained(message)
+        elif len(paths) > _MOST_GUESSES:
             self.give_up()
-            return
-        self._advance(paths)
+        else:
+            self._advance(paths)
 
-    def _is_plain(self, reply: Message) -> bool:
-        """Take a reply that has one place only, as most have; tells whether it was so."""
-        if len(self._guesses) != 1 or not self.pending:
-            return False
-        (guess,) = self._guesses
-        request = self.pending[0]
-        if guess.done != self._first or not must_be_answered(request, guess.mode):
-            return False
-        modes = answers(request, guess.mode, reply, self)
-        if len(modes) != 1:
-            return False
-        (after,) = modes
-        self._guesses = (Guess(guess.done + 1, after),)
-        self.world.clock += 1
-        self._dealt_with(Step(request, reply, guess.mode, after))
-        self._pop()
-        if after.user != guess.mode.user or len(self._claims) != (after.user is not None):
-            self._update_users()
-        return True
-
-    def _paths(self, guess: Guess, reply: Message) -> Iterator[Path]:
-        """All ways in which the reply can answer a request behind a guess."""
-        open_: list[Path] = [Path(guess, ())]
-        while open_:
-            (done, mode), steps = open_.pop()
-            if done - self._first >= len(self.pending):
-                continue
-            request = self.pending[done - self._first]
-            for after in answers(request, mode, reply, self):
-                yield Path(Guess(done + 1, after), (*steps, Step(request, reply, mode, after)))
-            open_ += [
-                Path(Guess(done + 1, after), (*steps, Step(request, None, mode, after)))
-                for after in silently(request, mode, self)
-            ]
+    def _unexplained(self, message: Message) -> None:
+        """A reply answers none of the requests: the target may end the connection, or is wrong."""
+        if type(message) is Error:
+            if message.error_code == TERMINATED and self._may_be_terminated():
+                self._guesses.end()
+                return
+            if self.stream.is_lost or self.stream.has_large_open:
+                self.give_up()  # FRAME-OVERSIZE, open point oversize
+                return
+        self.model.report_reply(self, message)
+        self.give_up()
 
     def _advance(self, paths: list[Path]) -> None:
-        self._guesses = tuple({path.guess for path in paths})
-        self.world.tick()
+        self.world.clock += 1
         if len(paths) == 1:
             for step in paths[0].steps:
                 self._dealt_with(step)
         else:
             self._agree(paths)
-        least = min(guess.done for guess in self._guesses)
-        while self._first < least:
-            self._pop()
+        self._guesses.take(paths)
         self._update_users()
-
-    def _pop(self) -> None:
-        self.last = self.pending.popleft()
-        self._risky -= self.last.is_risky
-        self._first += 1
 
     def _agree(self, paths: list[Path]) -> None:
         """Take as facts what all paths have in common; what they differ about stays possible."""
@@ -388,11 +296,11 @@ class Tracker:
             self.model.letters.lost_track(request)
 
     def _update_users(self) -> None:
-        users = frozenset([guess.mode.user for guess in self._guesses if guess.mode.user is not None])
+        users = frozenset([mode.user for mode in self._guesses.modes if mode.user is not None])
         if users == self._users and len(self._claims) == len(users):
             return
         may_be = set(users)
-        for request in self.pending:
+        for request in self._guesses.pending:
             if isinstance(request.message, LoginUser):
                 may_be.update(self.proved(request.message))
         folded = {name.lower() for name in may_be}
@@ -414,44 +322,22 @@ class Tracker:
     @property
     def is_settled(self) -> bool:
         """Whether every request that must have a reply may have had it."""
-        if not self._is_settled:
-            self._is_settled = self._may_be_settled()
-        return self._is_settled
-
-    def _may_be_settled(self) -> bool:
-        if not self.is_followed or not self.pending:
-            return True
-        everything = self._first + len(self.pending)
-        if any(guess.done == everything for guess in self._guesses):
-            return True
-        if not self._has_logout and all(must_be_answered(self.pending[-1], guess.mode) for guess in self._guesses):
-            return False
-        return any(True for guess in self._guesses for _ in self._rests(guess))
+        return not self.is_followed or self._guesses.is_settled
 
     @property
     def has_logged_out(self) -> bool:
         """Whether LOGOUT was sent here."""
-        return self._has_logout
+        return self._guesses.has_logout
 
     @property
     def is_quiet(self) -> bool:
         """Whether the last request was answered, and no other is open."""
-        return not self.pending and self.stream.is_in_step
+        return not self._guesses.pending and self.stream.is_in_step
 
     @property
     def must_end(self) -> bool:
         """Whether the target has to end the connection, now that all has been read that we have sent. LOGOUT-CLOSE."""
-        if not self.is_followed or not (self._has_logout or self._guesses[0].mode.over):
-            return False
-        rests = [mode for guess in self._guesses for mode in self._rests(guess)]
-        return bool(rests) and all(mode.over for mode in rests)
-
-    def _rests(self, guess: Guess) -> Iterator[Mode]:
-        """The modes that a guess leads to if nothing more comes."""
-        modes = {guess.mode}
-        for at in range(guess.done - self._first, len(self.pending)):
-            modes = {after for mode in modes for after in silently(self.pending[at], mode, self)}
-        yield from modes
+        return self.is_followed and self._guesses.must_end
 
     def closed_by_us(self) -> None:
         """We have closed the connection; whoever was logged in stays so until the target notices."""
@@ -480,7 +366,7 @@ class Tracker:
                 self.model.letters.unread(name)
 
     def _abandon(self) -> None:
-        for request in self.pending:
+        for request in self._guesses.pending:
             self._unresolved(request)
 
     def forget_sessions(self) -> None:
@@ -518,19 +404,11 @@ class Tracker:
             return True
         if self.is_half_closed and self.is_settled:
             return True
-        if any(request.form is Form.UNKNOWN or request.size > self.sure_size for request in self.pending):
+        if self._guesses.is_any((Form.UNKNOWN,), over=self.sure_size):
             return True
-        if is_reset and any(request.form is not Form.RIGHT for request in self.pending):
+        if is_reset and self._guesses.is_any((Form.MALFORMED, Form.TRAILING)):
             return True  # the ERROR may have gone with what the target had not read
-        return any(mode.over for guess in self._guesses for mode in self._passing(guess))
-
-    def _passing(self, guess: Guess) -> Iterator[Mode]:
-        """All modes that a guess passes through if nothing more comes, as far as that is possible."""
-        modes = {guess.mode}
-        yield from modes
-        for at in range(guess.done - self._first, len(self.pending)):
-            modes = {after for mode in modes for after in silently(self.pending[at], mode, self)}
-            yield from modes
+        return self._guesses.may_be_over
 
 
 def state_of(mode: Mode) -> str:

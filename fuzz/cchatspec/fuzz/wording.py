@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cchatspec.fuzz.guesses import REPLIES
 from cchatspec.fuzz.judge import NONE, STANDS, Mode
 from cchatspec.fuzz.requests import (
     GET_KEY,
@@ -132,18 +133,16 @@ _NEEDS_LOGIN = {
     SET_STATUS: "AUTH-STATUS",
     LIST: "AUTH-LIST",
 }
-_REPLIES: dict[int, type[Message]] = {
-    REGISTER: RegisterResponse,
-    LOGIN: LoginResponse,
-    GET_KEY: PublicKeyResponse,
-    SEND: MessageAck,
-}
-
 Judgement = tuple[FindingKind, str, str | None, str]
 
 
 def _judged(request: Request, mode: Mode, reply: Message, tracker: Tracker) -> Judgement:
     came = shape(reply)
+    expected = REPLIES.get(request.kind)
+    if type(reply) is not expected and tracker.is_for_another(reply):
+        malformed = "FRAME-MALFORMED" if request.form is Form.MALFORMED else None
+        clause = malformed or _NEEDS_LOGIN.get(request.kind if mode.user is None else -1)
+        return "illegal-reply", "passed over", clause, "that answers a later request, and this one was passed over"
     if request.form is Form.MALFORMED:
         if type(reply) is Error:
             return "illegal-reply", came, "FRAME-MALFORMED", "a malformed request is answered with ERROR 05"
@@ -153,7 +152,6 @@ def _judged(request: Request, mode: Mode, reply: Message, tracker: Tracker) -> J
         if type(reply) is Error:
             return "illegal-reply", came, clause, "who is not logged in is answered with ERROR 04"
         return "state", f"served without login: {came}", clause, "nobody is logged in on this connection"
-    expected = _REPLIES.get(request.kind)
     if type(reply) is not Error and expected is not None and type(reply) is not expected:
         return "illegal-reply", came, "FRAME-UNASKED", "that is no reply to it"
     by_kind = {REGISTER: _register, LOGIN: _login, GET_KEY: _key, SEND: _send}.get(request.kind)
@@ -228,8 +226,8 @@ def ended(tracker: Tracker, *, is_reset: bool) -> Words:
     """The connection was ended without a word."""
     how = "reset" if is_reset else "closed"
     _, request = tracker.where()
-    after = f"while {request.name} had no reply" if tracker.pending and request else "and nothing was open"
-    if tracker.is_half_closed and tracker.pending:
+    after = f"while {request.name} had no reply" if tracker.has_open and request else "and nothing was open"
+    if tracker.is_half_closed and tracker.has_open:
         return Words(
             "disconnect", f"{how} before answering", "FRAME-SEGMENT", f"After our half-close the target {how} {after}."
         )
