@@ -32,6 +32,19 @@ _FIRST = "ROBUST-ALIVE/sanity-first"
 #: The modules whose cases come last: what needs that time has passed; what restarts the target, which ends whatever others have
 #: built up there; what holds the profile against what the others have observed; whether the target still serves after all that.
 _LATE = ("late", "restart", "profile", "sanity")
+
+#: Plugins of pytest that do something around every test, and nothing for the suite.
+_IDLE_PLUGINS = (
+    "cacheprovider",
+    "doctest",
+    "faulthandler",
+    "junitxml",
+    "logging",
+    "threadexception",
+    "unittest",
+    "unraisableexception",
+    "warnings",
+)
 _PLUGIN_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
 
 
@@ -176,7 +189,7 @@ def pytest_arguments() -> list[str]:
     return [
         *("-c", str(_PACKAGE / "pytest.ini")),
         *("--rootdir", str(_PACKAGE)),
-        *("-p", "no:cacheprovider"),
+        *(word for plugin in _IDLE_PLUGINS for word in ("-p", f"no:{plugin}")),
         "--capture=no",
         "--tb=native",
         "--import-mode=importlib",

@@ -78,6 +78,9 @@ Event = Opened | Unreachable | Started | Finished | Ended
 Listener = Callable[[Event], bool]
 
 
+_TYPES = frozenset(MessageType)
+
+
 def answers(entries: Sequence[WireEntry]) -> dict[str, int]:
     """How many frames of each kind came; errors are told apart by their code."""
     counted: dict[str, int] = {}
@@ -89,7 +92,7 @@ def answers(entries: Sequence[WireEntry]) -> dict[str, int]:
 
 
 def _kind(frame: bytes) -> str:
-    if frame[4] not in set(MessageType):
+    if frame[4] not in _TYPES:
         return "frames of unknown type"
     if frame[4] == MessageType.ERROR and len(frame) > HEADER_SIZE:
         return f"ERROR {frame[HEADER_SIZE]:02x}"
