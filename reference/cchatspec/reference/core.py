@@ -85,7 +85,8 @@ class Core:
         self._is_full = False
         handlers = self._service.handlers
         self._handlers = {
-            state: {int(kind): handlers[do] for kind, do in row.items()} for state, row in ACTIONS.items()
+            state: {int(kind): (PARSERS[kind], handlers[do]) for kind, do in row.items()}
+            for state, row in ACTIONS.items()
         }
 
     # What stands, for the metrics
@@ -280,8 +281,9 @@ class Core:
             while outlet.room > 0 and (frame := conn.next_frame()) is not None:
                 conn.partial_since = None
                 outlet.room -= REQUEST_COST
-                if limiter is None or limiter.takes(conn.bucket, now) or self._passes(conn, frame.type, now):
-                    self._handle(conn, frame.type, frame.payload, date)
+                kind, payload = frame
+                if limiter is None or limiter.takes(conn.bucket, now) or self._passes(conn, kind, now):
+                    self._handle(conn, kind, payload, date)
         except FrameTooLong as error:
             # FRAME-OVERSIZE, open point oversize
             self._service.drop(conn, ErrorCode.INVALID_MESSAGE_FORMAT, "oversize frame", str(error))
@@ -303,25 +305,35 @@ class Core:
         return False
 
     def _handle(self, conn: Connection, kind: int, payload: bytes, date: float) -> None:
-        counts = self._outlet.counts
-        if kind not in REQUESTS:
-            # FRAME-UNKNOWN
-            counts.requests[0] += 1
-            self._outlet.error(conn, ErrorCode.INVALID_MESSAGE_FORMAT, f"no request has the type 0x{kind:02x}")
+        legal = self._handlers[conn.state].get(kind)
+        if legal is None:
+            self._refuse(conn, kind, payload)
             return
-        counts.requests[kind] += 1
+        self._outlet.counts.requests[kind] += 1
+        parser, handler = legal
         try:
-            message = parse(kind, payload)
+            message = parser(payload)
         except MalformedPayload as error:
             # FRAME-MALFORMED, FRAME-TRAILING, FRAME-EMPTY; open point after-malformed
             self._outlet.error(conn, ErrorCode.INVALID_MESSAGE_FORMAT, str(error))
             return
-        handler = self._handlers[conn.state].get(kind)
-        if handler is None:
+        handler(conn, message, date)
+
+    def _refuse(self, conn: Connection, kind: int, payload: bytes) -> None:
+        """Says what is wrong with a request that is not legal now; of two things, the one that always is."""
+        if kind not in REQUESTS:
+            # FRAME-UNKNOWN
+            self._outlet.counts.requests[0] += 1
+            self._outlet.error(conn, ErrorCode.INVALID_MESSAGE_FORMAT, f"no request has the type 0x{kind:02x}")
+            return
+        self._outlet.counts.requests[kind] += 1
+        try:
+            parse(kind, payload)
+        except MalformedPayload as error:
+            self._outlet.error(conn, ErrorCode.INVALID_MESSAGE_FORMAT, str(error))
+        else:
             # AUTH-KEY, AUTH-SEND, AUTH-POLL, AUTH-STATUS, AUTH-LIST
             self._outlet.error(conn, ErrorCode.AUTHENTICATION_FAILED, "this request needs a login")
-            return
-        handler(conn, message, date)
 
 
 def _is_over(since: float, timeout: float, now: float) -> bool:

@@ -13,10 +13,12 @@ from cchatspec.reference.effects import Level, QueuedMessage, Snapshot
 from cchatspec.reference.limits import Limits
 from cchatspec.reference.outlet import Outlet
 from cchatspec.reference.records import Account, Connection
-from cchatspec.spec import AckStatus, IncomingMessage, MessageAck
+from cchatspec.spec import AckStatus, IncomingMessage, MessageAck, build
 
 #: What a queued message takes in memory beside its body, in bytes; it is counted with the body.
 MESSAGE_COST: Final = 256
+
+_QUEUED: Final = int(AckStatus.QUEUED)
 
 
 class Queues:
@@ -33,20 +35,21 @@ class Queues:
         self._limits = limits
         self.messages = self.size = 0
         for message in snapshot.messages:
-            self._keep(accounts[message.recipient], message)
+            self._keep(accounts[message.recipient], message, len(message.body) + MESSAGE_COST)
 
     def add(self, sender: Connection, recipient: Account, message: QueuedMessage) -> None:
         """Keeps a message, or says that there is no room for it. QUEUE-HONEST."""
         outlet = self._outlet
-        if not self._has_room(recipient, message):
+        size = len(message.body) + MESSAGE_COST
+        if recipient.kept >= self._limits.queue_limit or self.size + size > self._limits.queue_total:
             outlet.counts.unqueued += 1
             outlet.note(Level.DEBUG, "queue full", sender, name=recipient.name)
             outlet.send(sender, MessageAck(message.id, AckStatus.FAILED), outlet.ids_stored)
             return
-        self._keep(recipient, message)
+        self._keep(recipient, message, size)
         outlet.counts.queued += 1
         # QUEUE-ACK, QUEUE-RESTART: the promise leaves after the commit.
-        outlet.send(sender, MessageAck(message.id, AckStatus.QUEUED), outlet.add_message(message))
+        outlet.send_frame(sender, build(MessageAck(message.id, _QUEUED)), outlet.add_message(message))
 
     def give(self, conn: Connection) -> None:
         """Gives a user queued messages until the turn is over; `delivering` then says that there are more."""
@@ -69,7 +72,7 @@ class Queues:
         for message in given:
             self._accounts[message.recipient].kept -= 1
             self.messages -= 1
-            self.size -= _size(message)
+            self.size -= len(message.body) + MESSAGE_COST
 
     def take_back_given(self, conn: Connection) -> None:
         """Puts messages that may not have arrived back in front of their queues. QUEUE-HONEST."""
@@ -77,15 +80,11 @@ class Queues:
             _queue(self._accounts[message.recipient]).appendleft(message)
         conn.given = []
 
-    def _has_room(self, recipient: Account, message: QueuedMessage) -> bool:
-        limits = self._limits
-        return recipient.kept < limits.queue_limit and self.size + _size(message) <= limits.queue_total
-
-    def _keep(self, recipient: Account, message: QueuedMessage) -> None:
+    def _keep(self, recipient: Account, message: QueuedMessage, size: int) -> None:
         _queue(recipient).append(message)
         recipient.kept += 1
         self.messages += 1
-        self.size += _size(message)
+        self.size += size
 
 
 def _queue(account: Account) -> deque[QueuedMessage]:
@@ -93,7 +92,3 @@ def _queue(account: Account) -> deque[QueuedMessage]:
     if account.queue is None:
         account.queue = deque()
     return account.queue
-
-
-def _size(message: QueuedMessage) -> int:
-    return len(message.body) + MESSAGE_COST
