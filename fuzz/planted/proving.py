@@ -10,6 +10,7 @@ to log in. Boofuzz reduces nothing, so its size is all that it sent on the conne
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import platform
 import shlex
@@ -19,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from bugs import BUGS, Bug
@@ -34,6 +36,9 @@ HUNT = ROOT / "bench" / "boofuzz_hunt.py"
 
 #: What a program may take beyond its time, to start, to confirm and to end.
 _GRACE_S = 180.0
+
+#: How often it is looked whether a finding has been written.
+_LOOK_S = 0.1
 
 Entry = dict[str, Any]
 
@@ -60,25 +65,31 @@ def campaign(command: str, seconds: float, seed: int, *, first: bool) -> Entry:
             str(seed),
         ]
         words += ["--out", f"{folder}/out", "--json", str(results)]
-        words += ["--max-findings", "1"] if first else []
-        done = run([sys.executable, *words], seconds)
+        done = run([sys.executable, *words], seconds, Path(folder, "out", "findings") if first else None)
         if not results.exists():
             raise SystemExit(f"the fuzzer wrote no results (exit status {done.returncode}): {done.stderr[-2000:]}")
         read: Entry = json.loads(results.read_bytes())
         return read
 
 
-def run(words: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run a program that ends by itself; one that does not is told to, and then ended."""
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    for wait, kind in ((seconds + _GRACE_S, signal.SIGINT), (_GRACE_S, signal.SIGKILL)):
-        try:
-            out, err = process.communicate(timeout=wait)
-            return subprocess.CompletedProcess(words, process.returncode, out, err)
-        except subprocess.TimeoutExpired:
-            process.send_signal(kind)
-    out, err = process.communicate()
-    return subprocess.CompletedProcess(words, process.returncode, out, err)
+def run(words: list[str], seconds: float, enough: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program that ends by itself; it is interrupted when something is in the folder `enough`, or takes far too long."""
+    start = monotonic()
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(words, stdout=out, stderr=err, text=True)
+        interrupted = False
+        while process.poll() is None:
+            spent = monotonic() - start
+            if not interrupted and (spent > seconds + _GRACE_S or (enough and any(enough.glob("*/finding.json")))):
+                interrupted = True
+                process.send_signal(signal.SIGINT)
+            if spent > seconds + 2 * _GRACE_S:
+                process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK_S)
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(words, process.returncode, out.read(), err.read())
 
 
 def prove_bug(bug: Bug, seconds: float, seed: int, boofuzz: str) -> Entry:
