@@ -160,7 +160,8 @@ class Conversation:
     def is_doubtful(self) -> bool:
         """Whether a target that went down may have shown itself: something is wrong, or was ended, or is refused."""
         return bool(self.refused) or any(
-            line.is_silent or (line.tracker.ended and not line.tracker.has_logged_out) for line in self.lines.values()
+            line.is_silent or (line.tracker.ended and not line.tracker.guesses.has_logout)
+            for line in self.lines.values()
         )
 
     def _await_letters(self) -> None:

@@ -70,6 +70,16 @@ class Mode(NamedTuple):
 
 FRESH: Final = Mode()
 
+
+def state_of(mode: Mode) -> str:
+    """`new`, `challenged`, `in` or `out`."""
+    if mode.over:
+        return "out"
+    if mode.user is not None:
+        return "in"
+    return "challenged" if mode.hand == STANDS else "new"
+
+
 Modes = tuple[Mode, ...]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 
+from cchatspec.conformance.harness.launch import accepts
 from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.fuzz.connection import Link
 from cchatspec.fuzz.model import Model
@@ -53,6 +54,9 @@ class Setting:
     connect_s: float = 5.0
     #: The name of somebody who is registered, by which a fence of a stranger asks.
     resident: tuple[bytes, bytes] = (b"", bytes(32))
+    #: Opens a connection with a number, which may fail, and tells whether one can be opened.
+    connect: Callable[[int, tuple[str, int], float], Link] = Link
+    accepts: Callable[[str, int], bool] = accepts
     #: Whether the target has closed every connection so far whose sending side we had shut down.
     closes_at_end: bool = True
 
@@ -64,7 +68,7 @@ class Line:
         self.setting = setting
         self.number = number
         self.journal = journal
-        self.link = Link(number, setting.address, setting.connect_s)
+        self.link = setting.connect(number, setting.address, setting.connect_s)
         self.tracker = setting.model.connected(number)
         self.is_silent = False
         #: How many bytes wait for the next write.

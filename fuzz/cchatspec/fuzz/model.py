@@ -13,10 +13,11 @@ from collections.abc import Callable
 from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.fuzz import wording
 from cchatspec.fuzz.guesses import Step
+from cchatspec.fuzz.judge import state_of
 from cchatspec.fuzz.letters import Letter, Letters
 from cchatspec.fuzz.requests import LOGIN, SURE_SIZE, Place, Request
 from cchatspec.fuzz.trace import Violation
-from cchatspec.fuzz.tracker import Tracker, state_of
+from cchatspec.fuzz.tracker import Tracker
 from cchatspec.fuzz.users import Users
 from cchatspec.fuzz.world import World
 from cchatspec.spec import (
@@ -47,6 +48,7 @@ class Model:
         answered: how many requests of scripts the target has dealt with.
         limits: how often ERROR 06 came.
         sure_size: every payload up to this many bytes is within the target's limits.
+        frame_size: it has read a frame with so many bytes of payload, answered it, and gone on.
         time, date: a clock in seconds that never goes back, and the time in Unix seconds.
     """
 
@@ -61,7 +63,7 @@ class Model:
         self.triples: list[Triple] = []
         self.answered = 0
         self.limits = 0
-        self.sure_size = SURE_SIZE
+        self.sure_size = self.frame_size = SURE_SIZE
         self.trackers: dict[int, Tracker] = {}
         self._serial = 0
         self.on_challenge: Callable[[Tracker, bytes], None] = lambda _tracker, _challenge: None
@@ -157,6 +159,10 @@ class Model:
             self._listed(tracker, request, reply)
         elif isinstance(reply, MessageAck) and reply.status and request.size > self.sure_size:
             self.sure_size = request.size
+        if reply is not None:
+            # What came behind a large frame is answered, so the target has read it and goes on.
+            self.frame_size = max(self.frame_size, tracker.largest)
+            tracker.largest = max(tracker.largest, request.size)
 
     def _listed(self, tracker: Tracker, request: Request, reply: UserListResponse) -> None:
         found: dict[bytes, int] = {}
@@ -193,14 +199,14 @@ class Model:
     # Violations
 
     def _report(self, tracker: Tracker, words: wording.Words, request: Request | None = None) -> None:
-        mode, about = tracker.where()
+        mode, about = tracker.guesses.where()
         request = request or about
         state = "bystander" if tracker.number in BYSTANDERS else state_of(mode)
         self.violations.append(_violation(words, state, request))
 
     def report_reply(self, tracker: Tracker, reply: Message) -> None:
         """A reply came that answers nothing."""
-        mode, request = tracker.where()
+        mode, request = tracker.guesses.where()
         self._report(tracker, wording.wrong_reply(request, mode, reply, tracker), request)
 
     def report_unasked(self, tracker: Tracker, message: IncomingMessage) -> None:

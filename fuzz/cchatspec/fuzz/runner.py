@@ -8,18 +8,20 @@ raise; only a target that cannot be started again does.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from time import monotonic
 
-from cchatspec.conformance.harness.launch import Launcher, accepts
+from cchatspec.conformance.harness.launch import Launcher
 from cchatspec.conformance.harness.outcomes import TargetError
 from cchatspec.conformance.harness.target import Target
 from cchatspec.fuzz.bystanders import Pair
+from cchatspec.fuzz.connection import Link
 from cchatspec.fuzz.conversation import Conversation
+from cchatspec.fuzz.judge import state_of
 from cchatspec.fuzz.line import Journal, Line, Setting, log_in
 from cchatspec.fuzz.model import Model
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace, Violation
-from cchatspec.fuzz.tracker import state_of
 from cchatspec.fuzz.users import Account, Cast, Users
 from cchatspec.spec import GetMessages, RegisterUser
 
@@ -40,6 +42,9 @@ _DYING_S = 1.0
 _COLLECTOR, _REGISTRAR, _PROBE = -3, -4, -5
 
 
+Connect = Callable[[int, tuple[str, int], float], Link]
+
+
 class Runner:
     """Runs scripts against one target.
 
@@ -53,8 +58,9 @@ class Runner:
         TargetError: the target takes no registration, so nothing can be tried.
     """
 
-    def __init__(self, target: Target, seed: int) -> None:
+    def __init__(self, target: Target, seed: int, connect: Connect = Link) -> None:
         self.target = target
+        self._connect = connect
         self.users = Users(seed)
         self.executions = self.frames = self.answered = self.restarts = 0
         self.refused: Counter[str] = Counter()
@@ -68,7 +74,7 @@ class Runner:
     def _begin(self) -> None:
         """Learn the target's round trip and register the resident, whose name fences ask for."""
         self.model = Model(self.users)
-        self.setting = Setting(self.target.address, self.model, deadline=_LONGEST_S)
+        self.setting = Setting(self.target.address, self.model, deadline=_LONGEST_S, connect=self._connect)
         self._pair: Pair | None = None
         for _ in range(1000):
             resident = self.users.new()
@@ -187,7 +193,7 @@ class Runner:
         trace.violations = list(self.model.violations)
         if launcher is not None and launcher.died:
             how = f"the process ended with {launcher.how_it_ended()}"
-        elif not accepts(*self.target.address):
+        elif not self.setting.accepts(*self.target.address):
             ended = launcher is not None and launcher.ends_within(_DYING_S)
             how = (
                 f"the process ended with {launcher.how_it_ended()}"
@@ -322,7 +328,7 @@ def _place(talk: Conversation) -> tuple[str, str, str, int]:
     if talk.current is None:
         return "new", "(none)", "", -1
     tracker = talk.current.tracker
-    mode, _ = tracker.where()
+    mode, _ = tracker.guesses.where()
     request = tracker.suspect()
     if request is None:
         return state_of(mode), "(none)", "", -1

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from cchatspec.fuzz.endings import may_be_terminated, may_end
 from cchatspec.fuzz.guesses import Guesses, Path, Step
-from cchatspec.fuzz.judge import LIMITED, STANDS, TERMINATED, Mode
+from cchatspec.fuzz.judge import LIMITED, STANDS, TERMINATED
 from cchatspec.fuzz.requests import LOGIN, LOGOUT, OUTSIDE, POLL, Form, Place, Request, Stream
 from cchatspec.spec import (
     Error,
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 #: More guesses than this are not followed.
 _MOST_GUESSES: Final = 64
 
-#: After so many seconds a target may have run out of patience with a connection that is silent or stopped in mid frame.
-PATIENCE_S: Final = 0.9
-
 
 class Tracker:
     """One connection, as a right server may see it.
@@ -45,9 +43,11 @@ class Tracker:
         challenges: the challenges that came on this connection.
         is_followed: whether replies can still be attributed.
         is_limited: ERROR 06 has come.
+        guesses: what every reply may have answered, and the states that the connection may be in.
         said_error: the last frame that came is an ERROR.
         has_answered: a frame has come.
         ended: the target has ended it; `closed`: we have.
+        largest: the size of the largest request that was answered.
         logged_in_at: the event at which the user was known to be logged in.
         polled_at: the event at which the last GET_MESSAGES was sent that was dealt with.
         sent_time: when bytes were last sent, by the model's clock.
@@ -69,10 +69,11 @@ class Tracker:
         self.ended = self.closed = False
         self.is_stalled = False
         self.answered_sent_at = 0
+        self.largest = 0
         self.logged_in_at = 0
         self.polled_at = 0
         self.sent_time = model.time()
-        self._guesses = Guesses(self)
+        self.guesses = Guesses(self)
         self._users: frozenset[bytes] = frozenset()
         self._claims: set[bytes] = set()
 
@@ -88,28 +89,14 @@ class Tracker:
         """Everybody who may be logged in here, nobody left out."""
         return self._users
 
-    def where(self) -> tuple[Mode, Request | None]:
-        """The request that comes next, or the last one if none is open, and the mode that it met."""
-        return self._guesses.where()
-
-    def is_for_another(self, reply: Message) -> bool:
-        """Whether a reply is of the type that a later request brings."""
-        return self._guesses.is_for_another(reply)
-
-    @property
-    def has_open(self) -> bool:
-        """Whether a request may be open."""
-        return bool(self._guesses.pending)
-
     def suspect(self) -> Request | None:
         """What may have brought the target down: the first open request that is wrong, half a frame, or what was sent last."""
-        pending = self._guesses.pending
-        wrong = next((request for request in pending if request.form is not Form.RIGHT), None)
-        return wrong or self.stream.half or next(iter(pending), self._guesses.last)
+        wrong = next((request for request in self.guesses.pending if request.form is not Form.RIGHT), None)
+        return wrong or self.stream.half or self.guesses.where()[1]
 
     def request_of(self, kind: int) -> Request | None:
         """The first open request of a kind, or the last that was dealt with."""
-        return next((request for request in self._guesses.pending if request.kind == kind), self._guesses.last)
+        return next((request for request in self.guesses.pending if request.kind == kind), self.guesses.last)
 
     def heard(self) -> None:
         """Something came that is no reply."""
@@ -127,16 +114,16 @@ class Tracker:
             return False
         if self.said_error or self.stream.is_lost or self.stream.has_large_open:
             return False
-        if any(mode.user != name or mode.over for mode in self._guesses.modes):
+        if any(mode.user != name or mode.over for mode in self.guesses.modes):
             return False
-        return not self._guesses.risky
+        return not self.guesses.risky
 
     def proved(self, message: LoginUser) -> Iterator[bytes]:
         """Everybody whom this proof may log in: by their own key, over a challenge of this connection."""
         made = self.model.users.signatures.get(message.signature)
         if made is None or made[1] not in self.challenges:
             return
-        names = {message.username} | {mode.asked for mode in self._guesses.modes if mode.hand == STANDS}
+        names = {message.username} | {mode.asked for mode in self.guesses.modes if mode.hand == STANDS}
         for name in names:
             if self.world.may_have_key(name, made[0]):
                 yield name
@@ -168,7 +155,7 @@ class Tracker:
             request.is_risky = (
                 request.form is not Form.RIGHT or request.kind in (LOGIN, LOGOUT) or request.size > self.sure_size
             )
-            self._guesses.add(request)
+            self.guesses.add(request)
             self._expect(request)
 
     def _expect(self, request: Request) -> None:
@@ -203,14 +190,14 @@ class Tracker:
         if type(message) is Error and message.error_code == LIMITED:
             self._limit()
             return
-        step = self._guesses.plain(message)
+        step = self.guesses.plain(message)
         if step is not None:
             self.world.clock += 1
             self._dealt_with(step)
             if step.after.user != step.before.user or len(self._claims) != (step.after.user is not None):
                 self._update_users()
             return
-        paths = self._guesses.paths(message)
+        paths = self.guesses.paths(message)
         if not paths:
             self._unexplained(message)
         elif len(paths) > _MOST_GUESSES:
@@ -221,8 +208,8 @@ class Tracker:
     def _unexplained(self, message: Message) -> None:
         """A reply answers none of the requests: the target may end the connection, or is wrong."""
         if type(message) is Error:
-            if message.error_code == TERMINATED and self._may_be_terminated():
-                self._guesses.end()
+            if message.error_code == TERMINATED and may_be_terminated(self):
+                self.guesses.end()
                 return
             if self.stream.is_lost or self.stream.has_large_open:
                 self.give_up()  # FRAME-OVERSIZE, open point oversize
@@ -237,7 +224,7 @@ class Tracker:
                 self._dealt_with(step)
         else:
             self._agree(paths)
-        self._guesses.take(paths)
+        self.guesses.take(paths)
         self._update_users()
 
     def _agree(self, paths: list[Path]) -> None:
@@ -296,11 +283,11 @@ class Tracker:
             self.model.letters.lost_track(request)
 
     def _update_users(self) -> None:
-        users = frozenset([mode.user for mode in self._guesses.modes if mode.user is not None])
+        users = frozenset([mode.user for mode in self.guesses.modes if mode.user is not None])
         if users == self._users and len(self._claims) == len(users):
             return
         may_be = set(users)
-        for request in self._guesses.pending:
+        for request in self.guesses.pending:
             if isinstance(request.message, LoginUser):
                 may_be.update(self.proved(request.message))
         folded = {name.lower() for name in may_be}
@@ -322,22 +309,17 @@ class Tracker:
     @property
     def is_settled(self) -> bool:
         """Whether every request that must have a reply may have had it."""
-        return not self.is_followed or self._guesses.is_settled
-
-    @property
-    def has_logged_out(self) -> bool:
-        """Whether LOGOUT was sent here."""
-        return self._guesses.has_logout
+        return not self.is_followed or self.guesses.is_settled
 
     @property
     def is_quiet(self) -> bool:
         """Whether the last request was answered, and no other is open."""
-        return not self._guesses.pending and self.stream.is_in_step
+        return not self.guesses.pending and self.stream.is_in_step
 
     @property
     def must_end(self) -> bool:
         """Whether the target has to end the connection, now that all has been read that we have sent. LOGOUT-CLOSE."""
-        return self.is_followed and self._guesses.must_end
+        return self.is_followed and self.guesses.must_end
 
     def closed_by_us(self) -> None:
         """We have closed the connection; whoever was logged in stays so until the target notices."""
@@ -356,7 +338,7 @@ class Tracker:
         if self.ended:
             return
         self.ended = True
-        if self.is_followed and not self._may_end(is_reset):
+        if self.is_followed and not may_end(self, is_reset=is_reset):
             self.model.report_ending(self, is_reset=is_reset)
         self.world.tick()
         self._abandon()
@@ -366,7 +348,7 @@ class Tracker:
                 self.model.letters.unread(name)
 
     def _abandon(self) -> None:
-        for request in self._guesses.pending:
+        for request in self.guesses.pending:
             self._unresolved(request)
 
     def forget_sessions(self) -> None:
@@ -384,37 +366,3 @@ class Tracker:
         self.is_limited = True
         self.model.limited()
         self.give_up()
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing was sent for so long that a target may run out of patience."""
-        return self.model.time() - self.sent_time > PATIENCE_S
-
-    def _may_be_terminated(self) -> bool:
-        """Whether ERROR 08 may come unasked: another session takes over, or the target was kept waiting."""
-        if self.is_idle or self.is_half_closed or not self.stream.is_in_step:
-            return True
-        people = [self.world.person(name) for name in self._claims]
-        return any(len(person.sessions) > 1 or person.left_at > self.logged_in_at for person in people)
-
-    def _may_end(self, is_reset: bool) -> bool:
-        if self.said_error or self.stream.is_lost or self.stream.has_large_open:
-            return True
-        if self.is_idle and (self.is_settled or not self.stream.is_in_step):
-            return True
-        if self.is_half_closed and self.is_settled:
-            return True
-        if self._guesses.is_any((Form.UNKNOWN,), over=self.sure_size):
-            return True
-        if is_reset and self._guesses.is_any((Form.MALFORMED, Form.TRAILING)):
-            return True  # the ERROR may have gone with what the target had not read
-        return self._guesses.may_be_over
-
-
-def state_of(mode: Mode) -> str:
-    """`new`, `challenged`, `in` or `out`."""
-    if mode.over:
-        return "out"
-    if mode.user is not None:
-        return "in"
-    return "challenged" if mode.hand == STANDS else "new"

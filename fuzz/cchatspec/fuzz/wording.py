@@ -15,6 +15,7 @@ from cchatspec.fuzz.requests import (
     REGISTER,
     SEND,
     SET_STATUS,
+    SURE_SIZE,
     Form,
     Request,
     name_of,
@@ -139,7 +140,7 @@ Judgement = tuple[FindingKind, str, str | None, str]
 def _judged(request: Request, mode: Mode, reply: Message, tracker: Tracker) -> Judgement:
     came = shape(reply)
     expected = REPLIES.get(request.kind)
-    if type(reply) is not expected and tracker.is_for_another(reply):
+    if type(reply) is not expected and tracker.guesses.is_for_another(reply):
         malformed = "FRAME-MALFORMED" if request.form is Form.MALFORMED else None
         clause = malformed or _NEEDS_LOGIN.get(request.kind if mode.user is None else -1)
         return "illegal-reply", "passed over", clause, "that answers a later request, and this one was passed over"
@@ -225,19 +226,24 @@ def _send(request: Request, mode: Mode, reply: Message, tracker: Tracker) -> Jud
 def ended(tracker: Tracker, *, is_reset: bool) -> Words:
     """The connection was ended without a word."""
     how = "reset" if is_reset else "closed"
-    _, request = tracker.where()
-    after = f"while {request.name} had no reply" if tracker.has_open and request else "and nothing was open"
-    if tracker.is_half_closed and tracker.has_open:
+    _, request = tracker.guesses.where()
+    after = f"while {request.name} had no reply" if tracker.guesses.pending and request else "and nothing was open"
+    if tracker.is_half_closed and tracker.guesses.pending:
         return Words(
             "disconnect", f"{how} before answering", "FRAME-SEGMENT", f"After our half-close the target {how} {after}."
         )
-    clause = "FRAME-MALFORMED" if request is not None and request.form is Form.MALFORMED else None
+    clause = None
+    if request is not None and request.form is Form.MALFORMED:
+        clause = "FRAME-MALFORMED"
+    elif request is not None and request.size > SURE_SIZE:
+        clause = "FRAME-LARGE"
+        after += f", which has a legal size of {request.size} bytes; FRAME-LARGE is a SHOULD"
     return Words("disconnect", f"{how} without ERROR", clause, f"The target {how} the connection {after}.")
 
 
 def silent(tracker: Tracker, alive: str) -> Words:
     """No reply, or no end, before the deadline."""
-    _, request = tracker.where()
+    _, request = tracker.guesses.where()
     if tracker.must_end:
         return Words(
             "state", "not closed after LOGOUT", "LOGOUT-CLOSE", f"The connection stays open after LOGOUT; {alive}."
