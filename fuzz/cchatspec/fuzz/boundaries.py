@@ -8,13 +8,29 @@ from __future__ import annotations
 from typing import Final
 
 from cchatspec.fuzz.dice import Dice, Table
-from cchatspec.fuzz.script import Edit
+from cchatspec.fuzz.script import NAME_SIZE, Edit
+
+#: What surrounds the body of a message to a user of a script: two lengths and a name, and a header before these.
+_AROUND_BODY = 1 + NAME_SIZE + 2
+_HEADER = 5
+
+
+def _around(*ends: int) -> tuple[int, ...]:
+    """Sizes of bodies for which the body, the payload or the frame ends at a place, one before or one behind it."""
+    places = {
+        end + more - less for end in ends for more in (0, -1, 1) for less in (0, _AROUND_BODY, _AROUND_BODY + _HEADER)
+    }
+    return tuple(sorted(place for place in places if place <= LONGEST_BODY))
+
+
+#: The longest body that its length field can tell.
+LONGEST_BODY: Final = 65_535
 
 _SMALL = (16, 20, 1, 2, 0, 15, 17, 31, 32, 33, 63, 64, 65, 100)
-_MIDDLE = (127, 128, 129, 254, 255, 256, 257, 258, 200)
-_LARGE = (300, 400, 511, 512, 513, 1000, 1023, 1024, 1025, 1400, 2047, 2048, 2049)
-_PAGES = (4000, 4085, 4091, 4095, 4096, 4097, 4101, 8191, 8192, 8193)
-_LONG = (16383, 16384, 32767, 32768, 32769, 65000, 65270, 65530, 65533, 65534, 65535)
+_MIDDLE = (*_around(128, 256), 254, 258)
+_LARGE = (300, 400, 700, 1000, 1400, 1500, *_around(512, 1024, 2048))
+_PAGES = _around(4096, 8192)
+_LONG = (*_around(16_384, 32_768, 65_536), 65_000, 65_533, 65_534)
 
 SIZES: Final = Table((45, _SMALL), (18, _MIDDLE), (31, _LARGE), (5, _PAGES), (2, _LONG))
 
@@ -116,6 +132,10 @@ NAME_SIZES: Final = (1, 2, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 191, 254,
 def body_size(dice: Dice) -> int:
     """The size of a body, in bytes."""
     return dice.one(dice.pick(SIZES))
+
+
+#: Where payloads end that fill a buffer.
+PAYLOAD_SIZES: Final = (16, 32, 64, 128, 255, 256, 257, 512, 1000, 1023, 1024, 1025, 2047, 2048, 4095, 4096, 4097, 8192)
 
 
 def integers(size: int) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
-from cchatspec.fuzz.boundaries import TEXTS, integers, name_edits
+from cchatspec.fuzz.boundaries import PAYLOAD_SIZES, TEXTS, integers, name_edits
 from cchatspec.fuzz.dice import Dice, Table
 from cchatspec.fuzz.encode import fields_of
 from cchatspec.fuzz.frames import edited, frame_size, size_of
@@ -201,8 +201,10 @@ _MORE: Final = Table(
 
 
 def _trailing(dice: Dice, frame: Frame) -> Edits:
-    """Zeros, bytes of any value, or a whole frame."""
+    """Zeros, bytes of any value, or a whole frame; so many that the payload ends where a buffer may, or some."""
     count = dice.one(dice.pick(_MORE))
+    if dice.chance(25):
+        count = max(dice.one(PAYLOAD_SIZES) - frame_size(frame) + HEADER_SIZE, 1)
     more = dice.one(("00", "ff", "41", "0000000005")) * count if count > 5 else dice.octets(count).hex()
     return (Edit("payload", "grow", hex=more[: 2 * count]),)
 
