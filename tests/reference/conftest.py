@@ -70,7 +70,7 @@ class Client:
 
     def send(self, *requests: Message | bytes) -> None:
         data = b"".join(request if isinstance(request, bytes) else build(request) for request in requests)
-        self.talk.carry_out(self.talk.core.receive(self.number, data, self.talk.now, self.talk.date))
+        self.talk.receive(self.number, data)
 
     def got(self) -> list[Message | str]:
         """What has come since the last time, and CLOSED; errors with an empty text, so that they compare by code."""
@@ -122,16 +122,24 @@ class Talk:
         limits: without them, no rate is limited.
         drains: whether all that is sent leaves at once.
         turns: whether every event is a turn of its own.
+        pushes: whether the short way is tried first, as the server does.
     """
 
     def __init__(
-        self, snapshot: Snapshot | None = None, limits: Limits = UNLIMITED, *, drains: bool = True, turns: bool = True
+        self,
+        snapshot: Snapshot | None = None,
+        limits: Limits = UNLIMITED,
+        *,
+        drains: bool = True,
+        turns: bool = True,
+        pushes: bool = True,
     ) -> None:
         self.core = Core(snapshot or Snapshot(), counted_entropy(), limits)
         self.now = 500.0
         self.date = 1_000_000.0
         self.drains = drains
         self.turns = turns
+        self.pushes = pushes
         self.notes: list[Note] = []
         self.writes: list[Write] = []
         self.clients: dict[int, Client] = {}
@@ -144,6 +152,14 @@ class Talk:
 
     def register(self, *names: bytes) -> None:
         self.connect().send(*map(register, names))
+
+    def receive(self, number: int, data: bytes) -> None:
+        push = self.core.push(number, data, self.now, self.date) if self.pushes else None
+        if push is None:
+            self.carry_out(self.core.receive(number, data, self.now, self.date))
+        else:
+            recipient, incoming, ack, after = push
+            self.carry_out([Send(recipient, incoming, after), Send(number, ack, after)])
 
     def carry_out(self, effects: list[Effect]) -> None:
         turn_ends = False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cchatspec.reference.effects import Level
 from cchatspec.reference.journal import Journal, structured
@@ -19,6 +20,10 @@ from cchatspec.reference.store import StoreError
 
 if TYPE_CHECKING:
     from cchatspec.reference.metrics import MetricsEndpoint
+
+
+#: How many new objects there have to be before cycles are looked for among them.
+_NEW_OBJECTS: Final = 20_000
 
 
 class ServeError(Exception):
@@ -36,6 +41,7 @@ def serve(options: Options, announce: Callable[[str], None]) -> None:
         ServeError: an address cannot be listened on, or the store cannot be used or written any longer.
     """
     _allow_many_connections()
+    _collect_rarely()
     journal = structured(options.log_format, options.log_level)
     server = Server(options.host, options.port, store=options.store, limits=options.limits, journal=journal)
     try:
@@ -109,6 +115,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:
         return asyncio.new_event_loop
     return uvloop.new_event_loop
+
+
+def _collect_rarely() -> None:
+    """Lets reference counting do its work: cycles are rare here, and looking for them in all that stands takes long."""
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS)
 
 
 def _allow_many_connections() -> None:
