@@ -96,6 +96,18 @@ def test_a_file_is_never_written_twice_nor_over_what_it_is_made_from(
     assert (done.exit_code, said in done.stderr) == (2, True)
 
 
+def test_run_writes_what_report_makes_of_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = [form for form in FORMS if form != "allure"]
+    options = [word for form in files for word in (f"--{form}", f"run.{form}")]
+    command = [sys.executable, "-m", "cchatspec.cli", "run", "--select", "REG-OK", *options]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    report("results.json", *(word for form in files for word in (f"--{form}", f"report.{form}")))
+
+    assert (ran.returncode, "written too: run.html, run.junit" in " ".join(ran.stdout.split())) == (0, True)
+    assert [form for form in files if Path(f"run.{form}").read_bytes() != Path(f"report.{form}").read_bytes()] == []
+
+
 def test_run_refuses_one_file_for_two_things_before_it_runs() -> None:
     done = CliRunner().invoke(cli, ["run", "--json", "x.json", "--sarif", "x.json"])
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from io import StringIO
 
+import msgspec
 import pytest
 from rich.console import Console
+from tests.reports.samples import EACH
+from tests.reports.samples import results as sampled
 from tests.reports.test_results import case, results
 
-from cchatspec.reports.results import CaseResult, Results, Stimulus, WireLine, changed
+from cchatspec.reports.results import CaseResult, OpenPointResult, Results, Stimulus, WireLine, changed
 from cchatspec.reports.terminal import printed, show_durations, show_results
 
 HOSTILE = "\x1b[31mred\x1b[0m \x00 \u202e [bold]x[/bold] \x07 " + "long " * 100
@@ -121,3 +125,43 @@ def test_no_colour_is_printed_if_it_is_not_wanted(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("width", [40, 60])
 def test_a_narrow_terminal_shows_everything_in_its_width(width: int) -> None:
     assert max(len(line) for line in shown(results(failed("y" * 300), case("pass")), width).splitlines()) <= width
+
+
+def ending(run: Results) -> list[str]:
+    lines = [line.rstrip() for line in shown(run).splitlines()]
+    return lines[lines.index("All of it is in results.json.") - 1 :]
+
+
+def test_the_last_lines_are_the_next_commands() -> None:
+    assert ending(sampled(*EACH))[1:] == [
+        "All of it is in results.json.",
+        "  Next:    cchatspec explain FRAME-LAYOUT",
+        "           cchatspec report results.json --html report.html",
+    ]
+
+
+def test_the_clause_that_most_cases_wait_for_is_named() -> None:
+    assert ending(sampled(*EACH))[0] == "Mend LOGIN-PROOF first: 1 case waits for it."
+
+
+def test_the_end_counts_the_clauses_that_hold() -> None:
+    assert "1 of 4 clauses hold. Broken: FRAME-LAYOUT." in shown(sampled(*EACH))
+
+
+def test_a_command_is_broken_so_that_it_can_be_copied() -> None:
+    long = "cchatspec run --launch './server --port {port} --with many --options that --are long' --select REG-OK/x"
+    lines = [line.rstrip() for line in shown(results(changed(failed("x"), replay=long))).splitlines()]
+    first = next(index for index, line in enumerate(lines) if line.startswith("  again"))
+
+    assert shlex.split(
+        "\n".join([lines[first].replace("again", ""), *lines[first + 1 : first + 2]]).replace("\\\n", "")
+    )[-2:] == [
+        "--select",
+        "REG-OK/x",
+    ]
+
+
+def test_values_of_open_points_are_no_markup() -> None:
+    run = msgspec.structs.replace(results(case("pass")), open_points={"x": OpenPointResult("[/x] [bold]y[/bold]")})
+
+    assert "[/x] [bold]y[/bold]" in shown(run)
