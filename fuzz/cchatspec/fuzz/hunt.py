@@ -23,8 +23,14 @@ from cchatspec.fuzz.trace import Trace, Violation
 #: How often what is minimised is replayed from a fresh start.
 REPLAYS = 5
 
+#: Kinds of which it is not sure by which of many requests they came.
+UNSURE = ("crash", "disconnect")
+
 #: How often it is tried whether something shows again at all.
 _TRIES = 4
+
+#: After so many scripts in a row that do not show it, whether the last that did still does is asked again.
+_DOUBT = 6
 
 #: How many of the scripts before are tried in front.
 HISTORY = 64
@@ -59,8 +65,50 @@ class Quarry:
 
 
 def alike(one: Violation, other: Violation) -> bool:
-    """Whether two runs show the same. In which state, and by which field, may change while a script gets smaller."""
-    return (one.kind, one.request, one.outcome) == (other.kind, other.request, other.outcome)
+    """Whether two runs show the same.
+
+    In which state, and by which field, may change while a script gets smaller. Replies that a server had not sent when it went
+    down or closed are lost, and with them after which of many requests it was; so there the request may change too.
+    """
+    request = one.request == other.request or one.kind in UNSURE
+    return (one.kind, one.outcome) == (other.kind, other.outcome) and request
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What it takes to see something again: how many tries, and whether each is a fresh start."""
+
+    tries: int = 1
+    fresh: bool = False
+
+
+class _Question:
+    """Whether a script shows a violation, for the minimiser.
+
+    What was done may have used something up, such as a name that can be registered once. So after some answers of no, the last
+    script that showed it is asked about again; if it no longer shows, each try is a fresh start from then on.
+    """
+
+    def __init__(self, hunt: Hunt, violation: Violation, script: Script, how: _How) -> None:
+        self._hunt = hunt
+        self._violation = violation
+        self._how = how
+        self._shown = script
+        self._noes = 0
+
+    def __call__(self, script: Script) -> bool:
+        if self._ask(script):
+            self._shown, self._noes = script, 0
+            return True
+        self._noes += 1
+        if self._noes % _DOUBT or self._how.fresh or self._ask(self._shown):
+            return False
+        self._how = _How(self._how.tries, fresh=True)
+        return self(script)
+
+    def _ask(self, script: Script) -> bool:
+        how = self._how
+        return any(self._hunt.checked(script, (), self._violation, fresh=how.fresh) for _ in range(how.tries))
 
 
 class Hunt:
@@ -127,43 +175,30 @@ class Hunt:
 
     def _plain(self, script: Script, violation: Violation) -> Quarry | None:
         """Without what ran before."""
-        rate = self._rate(script, violation)
-        if rate is None:
+        how = self._rate(script, violation)
+        if how is None:
             return None
-        tries = 1 if rate > 0.7 else 3
-        small = minimise(script, self._shows(violation, tries))
+        small = minimise(script, _Question(self, violation, script, how))
         found = self.replay(small, (), violation, REPLAYS)
-        if found is None:
-            fresh = self._from_fresh(script, violation)
-            found = self.replay(fresh, (), violation, REPLAYS) if fresh else None
+        if found is None and not how.fresh:
+            again = _Question(self, violation, script, _How(tries=2, fresh=True))
+            if again(script):
+                found = self.replay(minimise(script, again, _FRESH_BUDGET), (), violation, REPLAYS)
         return found
 
-    def _rate(self, script: Script, violation: Violation) -> float | None:
-        """How surely it shows when it is tried again, None if not at all."""
-        shown = 0
-        for number in range(_TRIES):
-            if number:
-                self._runner.renew()
-            found = self._checked(script, (), violation)
-            shown += found is not None
-            if found is not None:
-                self._last = found
-                if number == 0:
-                    return 1.0
-        return shown / _TRIES if shown else None
-
-    def _from_fresh(self, script: Script, violation: Violation) -> Script | None:
-        """Minimised with a fresh start each time; None if the script does not show it so."""
-        shows = self._shows(violation, 2, fresh=True)
-        return minimise(script, shows, _FRESH_BUDGET) if shows(script) else None
+    def _rate(self, script: Script, violation: Violation) -> _How | None:
+        """What it takes to see it again; None if it does not show at all."""
+        if self.checked(script, (), violation):
+            return _How()
+        shown = sum(self.checked(script, (), violation, fresh=True) for _ in range(_TRIES))
+        return _How(tries=1 if shown == _TRIES else 3, fresh=True) if shown else None
 
     def _with_history(self, script: Script, violation: Violation, history: Sequence[Script]) -> Quarry | None:
         """With the scripts that ran before it in the same process."""
         size = 1
         while size < 2 * min(len(history), HISTORY):
             before = tuple(history[-size:])
-            self._runner.renew()
-            if self._checked(script, before, violation) is not None:
+            if self.checked(script, before, violation, fresh=True):
                 return self._reduced(script, before, violation)
             size *= 2
         return None
@@ -172,10 +207,9 @@ class Hunt:
         """Leave out those before that do not matter, make one script of the rest if it shows it too, and minimise that."""
         kept = self._fewer(script, before, violation)
         joined = join([*kept, script])
-        shows = self._shows(violation, 1, fresh=True)
-        if shows(joined):
-            small = minimise(joined, shows, BUDGET)
-            return self.replay(small, (), violation, REPLAYS)
+        question = _Question(self, violation, joined, _How(fresh=True))
+        if question(joined):
+            return self.replay(minimise(joined, question, BUDGET), (), violation, REPLAYS)
         return self.replay(script, kept, violation, REPLAYS)
 
     def _fewer(self, script: Script, before: tuple[Script, ...], violation: Violation) -> tuple[Script, ...]:
@@ -185,38 +219,35 @@ class Hunt:
             while end > 0:
                 start = max(0, end - size)
                 less = before[:start] + before[end:]
-                self._runner.renew()
-                if less and self._checked(script, less, violation) is not None:
+                if less and self.checked(script, less, violation, fresh=True):
                     before = less
                 end = start
             size //= 2
         return before
 
-    def _shows(self, violation: Violation, tries: int, *, fresh: bool = False) -> Callable[[Script], bool]:
-        def shows(script: Script) -> bool:
-            for _ in range(tries):
-                if fresh:
-                    self._runner.renew()
-                if (found := self._checked(script, (), violation)) is not None:
-                    self._last = found
-                    return True
-            return False
+    def checked(self, script: Script, before: Sequence[Script], violation: Violation, *, fresh: bool = False) -> bool:
+        """Run it and see whether it shows.
 
-        return shows
-
-    def _checked(self, script: Script, before: Sequence[Script], violation: Violation) -> Quarry | None:
-        """Run it, unless time is up or the user wants an end."""
+        Raises:
+            Stop: time is up, or the user wants an end.
+        """
         if self._is_stopped() or monotonic() > self._until:
             raise Stop
-        return self._run(script, before, violation)
+        if fresh:
+            self._runner.renew()
+        found = self._run(script, before, violation)
+        self._last = found or self._last
+        return found is not None
 
     def _run(self, script: Script, before: Sequence[Script], violation: Violation) -> Quarry | None:
         for one in before:
             self._count(self._runner.run(one))
         began = time()
-        trace = self._runner.run(script, thorough=violation.state == "bystander")
+        # A crash may come when the script is over; the bystanders notice it then.
+        trace = self._runner.run(script, thorough=violation.kind == "crash" or violation.state == "bystander")
         self._count(trace)
-        found = next((other for other in trace.violations if alike(other, violation)), None)
+        is_blamed = trace.script is script
+        found = next((other for other in trace.violations if is_blamed and alike(other, violation)), None)
         launcher = self._runner.target.launcher
         if found is not None and launcher is not None:
             trace.output = trace.output or launcher.tail()

@@ -30,7 +30,7 @@ from cchatspec.fuzz.findings import (
     write_finding,
 )
 from cchatspec.fuzz.generate import Generator
-from cchatspec.fuzz.hunt import HISTORY, LONGEST_S, Hunt, Quarry
+from cchatspec.fuzz.hunt import HISTORY, LONGEST_S, UNSURE, Hunt, Quarry
 from cchatspec.fuzz.page import stimulus_of, wire_lines
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Script, script_json
@@ -53,7 +53,7 @@ _MOST_TRIES = 2
 _KNOWN_REPLAYS = 3
 
 #: A violation is run down for at most this part of the whole time, and for so many seconds at least.
-_SHARE, _SHORTEST_S = 0.25, 5.0
+_SHARE, _SHORTEST_S = 0.25, 20.0
 
 
 class Session:
@@ -75,6 +75,7 @@ class Session:
         self._times: Counter[str] = Counter()
         self._known: dict[Key, str] = {}
         self._missed: Counter[Key] = Counter()
+        self._led: Counter[Key] = Counter()
         self._history: deque[Script] = deque(maxlen=HISTORY)
         self._runs = 0
         self._told = self._saved = 0.0
@@ -199,18 +200,24 @@ class Session:
         first = next(iter(quarry.trace.violations), quarry.violation)
         for key in (quarry.violation.key, first.key):
             if (name := self._known.get(key) or self._elsewhere(key)) is not None:
-                self._known[met.key] = self._known[quarry.violation.key] = name
-                self._times[name] += 1
+                self._call(met, quarry, name)
                 return
         finding = self._finding(quarry, at)
-        self._known[met.key] = self._known[quarry.violation.key] = finding.id
-        self._times[finding.id] = 1
+        self._call(met, quarry, finding.id)
         also = () if met.key == quarry.violation.key else (met.key,)
         file = FindingFile(
             finding=finding, target=self._target_info(), script=quarry.script, before=quarry.before, also=also
         )
         write_finding(self._folder, file, Shown(quarry.trace, quarry.violation, self._target.address, quarry.began))
         self._tell(Found(finding))
+
+    def _call(self, met: Violation, quarry: Quarry, name: str) -> None:
+        """Know a finding by what it came down to, and by what was met, unless that may as well be another one."""
+        self._times[name] += 1
+        self._known[quarry.violation.key] = name
+        self._led[met.key] += 1
+        if met.kind not in UNSURE or self._led[met.key] >= _MOST_ALIKE:
+            self._known[met.key] = name
 
     def _finding(self, quarry: Quarry, at: tuple[float, int]) -> Finding:
         violation, trace = quarry.violation, quarry.trace
