@@ -165,3 +165,10 @@ def test_values_of_open_points_are_no_markup() -> None:
     run = msgspec.structs.replace(results(case("pass")), open_points={"x": OpenPointResult("[/x] [bold]y[/bold]")})
 
     assert "[/x] [bold]y[/bold]" in shown(run)
+
+
+@pytest.mark.parametrize("text", ["GET_PUBLIC_KEY", "GET_PUBLIC_KEY (fence)"])
+def test_a_fence_is_marked_once(text: str) -> None:
+    wire = [WireLine(0.1, 1, "sent", text, part="fence")]
+
+    assert shown(results(changed(failed("x"), wire=wire))).count("(fence)") == 1

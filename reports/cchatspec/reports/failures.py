@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cchatspec.reports.results import CaseResult, ClauseResult, Part, Results, Stimulus, Verdict, WireLine
-from cchatspec.reports.text import ARROWS, brief, cut, plain, shell_lines, words_of
+from cchatspec.reports.text import ARROWS, brief, cut, fence_mark, plain, shell_lines, words_of
 from cchatspec.spec import CLAUSES
 
 STYLES: dict[Verdict, str] = {
@@ -123,8 +123,7 @@ def _folded(wire: list[WireLine]) -> Iterator[str]:
 
 
 def _wire_text(line: WireLine, text: str) -> str:
-    mark = " (fence)" if line.part == "fence" else ""
-    return f"{line.ms:8.1f} ms  #{line.connection} {text}{mark}"
+    return f"{line.ms:8.1f} ms  #{line.connection} {text}{fence_mark(line)}"
 
 
 def indented(console: Console, text: Text) -> None:

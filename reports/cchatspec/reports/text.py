@@ -51,8 +51,12 @@ def words_of(clause: str, judged: ClauseResult | None) -> tuple[str, str]:
 
 def wire_line(line: WireLine) -> str:
     """One line of a wire log."""
-    mark = " (fence)" if line.part == "fence" else ""
-    return f"{line.ms:8.1f} ms  #{line.connection} {ARROWS[line.direction]} {plain(line.text)}{mark}"
+    return f"{line.ms:8.1f} ms  #{line.connection} {ARROWS[line.direction]} {plain(line.text)}{fence_mark(line)}"
+
+
+def fence_mark(line: WireLine) -> str:
+    """What tells a fence from a request of the case, unless its text does."""
+    return " (fence)" if line.part == "fence" and not line.text.endswith("(fence)") else ""
 
 
 def wire_text(wire: Iterable[WireLine]) -> str:
