@@ -27,9 +27,7 @@ from cchatspec.reports.html.words import MARKS, MEANINGS, address, clean, memo, 
 from cchatspec.reports.results import Results
 from cchatspec.reports.text import cut
 
-#: So much of the failures stands in the page as it is, in characters; the rest is packed.
-PLAIN_BUDGET = 1_500_000
-_BRIEF = 200
+_BRIEF = 400
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ class _Packer:
     """Renders the body of a failure, into the page or into the pack."""
 
     environment: Environment
-    left: int = PLAIN_BUDGET
+    left: int
     packed: list[str] = field(default_factory=list)
 
     def __call__(self, one: Detail | FindingView) -> Markup:
@@ -87,7 +85,7 @@ def _moment(started: str) -> Markup:
         return visible(cut(started, 40))
 
 
-def page(reports: Sequence[Results | Campaign]) -> str:
+def page_text(reports: Sequence[Results | Campaign], plain_budget: int) -> str:
     """The whole page."""
     runs, campaigns = _views(reports)
     environment = _environment()
@@ -106,7 +104,7 @@ def page(reports: Sequence[Results | Campaign]) -> str:
         changes=changes(runs),
         points=points(runs),
         sections=_sections(runs, campaigns),
-        pack=_Packer(environment),
+        pack=_Packer(environment, plain_budget),
         policy=_policy(style, theme, script),
         style=style,
         theme=theme,
