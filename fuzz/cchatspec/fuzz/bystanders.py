@@ -17,6 +17,9 @@ from cchatspec.spec import ListUsers, SendMessage
 #: A pair that has sent so many frames makes way for a new one, so that logging in is watched too, and limits are kept.
 _FRAMES = 150
 
+#: A target may take so many seconds to notice that a connection has ended.
+_GOING_S = 1.0
+
 Register = Callable[[Line, list[Account]], list[Account]]
 
 
@@ -50,7 +53,7 @@ class Pair:
             for line, account in zip(self.lines, self.accounts, strict=True)
         )
 
-    def chat(self, journal: Journal, *, thorough: bool) -> None:
+    def chat(self, journal: Journal) -> None:
         """Each writes to the other, and both read what has come since."""
         model = self.lines[0].setting.model
         for line, other in (self.lines, self.lines[::-1]):
@@ -58,8 +61,6 @@ class Pair:
             self._frames += 2
             recipient = self.accounts[self.lines.index(other)].name
             line.queue_message(SendMessage(recipient, self._body(line)))
-            if thorough and line is self.lines[0]:
-                line.queue_message(ListUsers())
             line.fence()
             line.flush()
         for line in self.lines:
@@ -72,6 +73,22 @@ class Pair:
                 model.report_lost(letter)
         for account in self.accounts:
             model.letters.forget(account.name)
+
+    def look_around(self, journal: Journal) -> None:
+        """Ask for the list of users until nobody is shown as being there who has gone, or until the deadline."""
+        line = self.lines[0]
+        line.journal = journal
+        model, setting = line.setting.model, line.setting
+        until = setting.model.time() + max(_GOING_S, setting.deadline)
+        while line.is_open:
+            self._frames += 1
+            line.queue_message(ListUsers())
+            line.flush()
+            if not line.wait(self.lines) or not model.lingering() or model.violations or model.limits:
+                return
+            if model.time() > until:
+                model.report_lingering(line.tracker, model.lingering()[0])
+                return
 
     def _body(self, line: Line) -> bytes:
         source = b"%s/%d/%d" % (self.accounts[0].name, line.number, self._frames)

@@ -115,6 +115,11 @@ class Guesses:
         for at in range(guess.done - self._first, len(self.pending)):
             yield self.pending[at]
 
+    def behind(self, request: Request) -> list[Request]:
+        """The open requests that were sent after another one."""
+        open_ = list(self.pending)
+        return open_[open_.index(request) + 1 :] if request in open_ else open_
+
     # Replies
 
     def plain(self, reply: Message) -> Step | None:

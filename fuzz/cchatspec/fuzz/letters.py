@@ -189,7 +189,7 @@ class Letters:
     def _is_again(tracker: Tracker, letter: Letter) -> bool:
         """Whether it came on another connection, was surely taken there, and this session began only afterwards."""
         return any(
-            tracker.model.was_read_after(serial, event) and tracker.logged_in_at > event
+            tracker.model.was_read_after(serial, event) and tracker.proof_sent_at > event
             for serial, event in letter.came.items()
         )
 

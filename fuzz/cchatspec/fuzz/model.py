@@ -19,7 +19,7 @@ from cchatspec.fuzz.requests import LOGIN, SURE_SIZE, Place, Request
 from cchatspec.fuzz.trace import Violation
 from cchatspec.fuzz.tracker import Tracker
 from cchatspec.fuzz.users import Users
-from cchatspec.fuzz.world import World
+from cchatspec.fuzz.world import Person, World
 from cchatspec.spec import (
     Frame,
     IncomingMessage,
@@ -184,9 +184,22 @@ class Model:
             elif not person.may_be_registered and not self.world.may_be_taken(person.name):
                 self._report(tracker, wording.listed_nobody(person.name), request)
                 return
+            elif status == 0 and person.is_gone and not person.hides:
+                self._notice(person, request)
             elif status > 2 or (person.account and status not in person.shown):
                 self._report(tracker, wording.listed_wrong(person.name, status), request)
                 return
+
+    @staticmethod
+    def _notice(person: Person, request: Request) -> None:
+        """The target shows that it knows of the end of somebody's connections."""
+        for session in list(person.sessions.values()):
+            if session.closed_at <= request.sent_at:
+                session.forget_sessions()
+
+    def lingering(self) -> list[Person]:
+        """Everybody whose connections we have closed, and of whom the target has not shown that it knows."""
+        return [person for person in self.world.accounts() if person.is_gone and not person.hides]
 
     def challenged(self, tracker: Tracker, challenge: bytes) -> None:
         """A challenge came."""
@@ -234,6 +247,10 @@ class Model:
     def report_lost(self, letter: Letter) -> None:
         """A message did not come where it must have come by now."""
         self._report(letter.owed or letter.sender, wording.lost(letter), letter.request)
+
+    def report_lingering(self, tracker: Tracker, person: Person) -> None:
+        """Somebody is still shown as being there whose connections have ended."""
+        self._report(tracker, wording.still_there(person.name))
 
     def report_letter(self, tracker: Tracker, letter: Letter, words: wording.Words) -> None:
         """Something is wrong with a message."""

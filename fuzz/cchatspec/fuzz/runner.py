@@ -39,6 +39,9 @@ _PAIR_EVERY = 8
 #: A process that accepts no more is given so long to end, in seconds.
 _DYING_S = 1.0
 
+#: The pair asks for the list of users every so many times.
+_LIST_EVERY = 8
+
 _COLLECTOR, _REGISTRAR, _PROBE = -3, -4, -5
 
 
@@ -65,7 +68,7 @@ class Runner:
         self.executions = self.frames = self.answered = self.restarts = 0
         self.refused: Counter[str] = Counter()
         self._runs = 0
-        self._since_pair = 0
+        self._since_pair = self._since_list = 0
         self._before: tuple[Script, str, str, str, int] | None = None
         self._begin()
 
@@ -320,7 +323,11 @@ class Runner:
             self._close_lines()
             self._pair = Pair.meet(self.setting, self.users, journal, self._register)
         if self._pair is not None:
-            self._pair.chat(journal, thorough=thorough)
+            self._pair.chat(journal)
+            self._since_list += 1
+            if thorough or self._since_list >= _LIST_EVERY:
+                self._since_list = 0
+                self._pair.look_around(journal)
 
 
 def _place(talk: Conversation) -> tuple[str, str, str, int]:

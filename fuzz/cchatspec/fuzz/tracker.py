@@ -49,6 +49,7 @@ class Tracker:
         ended: the target has ended it; `closed`: we have.
         largest: the size of the largest request that was answered.
         logged_in_at: the event at which the user was known to be logged in.
+        proof_sent_at: the event at which the proof was sent that did it.
         polled_at: the event at which the last GET_MESSAGES was sent that was dealt with.
         sent_time: when bytes were last sent, by the model's clock.
         answered_sent_at: the event at which the last request was sent that has a reply.
@@ -67,10 +68,11 @@ class Tracker:
         self.has_answered = False
         self.is_half_closed = False
         self.ended = self.closed = False
+        self.closed_at = 0
         self.is_stalled = False
         self.answered_sent_at = 0
         self.largest = 0
-        self.logged_in_at = 0
+        self.logged_in_at = self.proof_sent_at = 0
         self.polled_at = 0
         self.sent_time = model.time()
         self.guesses = Guesses(self)
@@ -170,7 +172,9 @@ class Tracker:
             self.model.letters.post(self, request, message)
         elif isinstance(message, SetStatus):
             for name in self._claims:
-                self.world.person(name).may_have_status(message.status)
+                person = self.world.person(name)
+                person.may_have_status(message.status)
+                person.hides = person.hides or message.status == 0
 
     def _may_enter(self, name: bytes) -> None:
         for person in self.world.variants(name):
@@ -255,16 +259,27 @@ class Tracker:
             if after.challenge and after.challenge != before.challenge:
                 self._challenged(after.challenge, is_sure=True)
             elif after.user is not None:
-                self._entered(after.user)
+                self._entered(after.user, request)
         elif request.kind == POLL and reply is None:
             self.polled_at = request.sent_at
         elif isinstance(message, SetStatus) and reply is None and before.user is not None:
-            self.world.person(before.user).set_status(message.status, is_sure=request.form is Form.RIGHT)
+            self._changed(before.user, message.status, request, is_sure=request.form is Form.RIGHT)
 
-    def _entered(self, name: bytes) -> None:
+    def _entered(self, name: bytes, request: Request) -> None:
         person = self.world.person(name)
-        self.logged_in_at = self.world.clock
-        person.set_status(1, is_sure=len(person.sessions) == 1)
+        self.logged_in_at, self.proof_sent_at = self.world.clock, request.sent_at
+        if len(person.sessions) == 1:
+            person.hides = False
+        self._changed(name, 1, request, is_sure=len(person.sessions) == 1)
+
+    def _changed(self, name: bytes, status: int, request: Request, *, is_sure: bool) -> None:
+        """A request has changed a user's status; what was sent behind it may have changed it again."""
+        person = self.world.person(name)
+        person.set_status(status, is_sure=is_sure)
+        for later in self.guesses.behind(request):
+            if isinstance(later.message, SetStatus):
+                person.may_have_status(later.message.status)
+                person.hides = person.hides or later.message.status == 0
 
     def _challenged(self, challenge: bytes, *, is_sure: bool = False) -> None:
         if is_sure and challenge in self.world.challenges:
@@ -324,6 +339,7 @@ class Tracker:
     def closed_by_us(self) -> None:
         """We have closed the connection; whoever was logged in stays so until the target notices."""
         self.closed = True
+        self.closed_at = self.world.tick()
         self._abandon()
         for name in self._claims:
             self.world.person(name).may_have_status(0)

@@ -303,6 +303,12 @@ def listed_wrong(name: bytes, status: int) -> Words:
     )
 
 
+def still_there(name: bytes) -> Words:
+    """A user who is shown as being there, and whose connections have all ended."""
+    text = f"{shown(name)} is listed as being there, though all connections of this user have ended."
+    return Words("state", "online after the connection ended", "STATUS-LOST", text)
+
+
 # Messages
 
 

@@ -37,6 +37,7 @@ class Person:
         left_at: the event at which the last of them was known to have ended.
         status: all that the status may be now.
         shown: all that it may have been.
+        hides: the user may have set their status to 0.
         account: whose it is, if the fuzzer can log in as this user.
     """
 
@@ -49,7 +50,13 @@ class Person:
     left_at: int = 0
     status: set[int] = field(default_factory=lambda: {0})
     shown: set[int] = field(default_factory=lambda: {0})
+    hides: bool = False
     account: Account | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether we have closed all connections that may be logged in as this user, and a target has to notice."""
+        return bool(self.sessions) and all(session.closed for session in self.sessions.values())
 
     @property
     def may_be_registered(self) -> bool:
