@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
+from cchatspec.reports.digest import Report
 from cchatspec.reports.html import PLAIN_BUDGET, render
-from cchatspec.reports.reading import Report, read_report
+from cchatspec.reports.reading import read_report
 
 ROOT = Path(__file__).parents[3]
 AXE = "axe-core@4.14.1"

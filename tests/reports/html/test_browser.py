@@ -12,7 +12,7 @@ from tests.reports.html.conftest import Opener, written
 from tests.reports.samples import FINDING, campaign, hostile_campaign, hostile_results
 
 from cchatspec.reports.campaign import Sample
-from cchatspec.reports.reading import Report
+from cchatspec.reports.digest import Report
 from cchatspec.reports.results import Results, changed
 
 BROKEN = "REG-DUPLICATE/other-key"

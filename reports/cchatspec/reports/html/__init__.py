@@ -8,7 +8,6 @@ from cchatspec.reports.campaign import Campaign
 from cchatspec.reports.html.page import page_text
 from cchatspec.reports.results import Results
 
-
 #: So much of what broke stands in the page as it is, in characters.
 PLAIN_BUDGET = 1_500_000
 
