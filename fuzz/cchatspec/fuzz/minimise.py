@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cchatspec.fuzz.encode import fields_of
 from cchatspec.fuzz.numbering import renumbered
 from cchatspec.fuzz.script import Body, Bytes, Connect, Edit, Fence, Frame, Proof, Script, Send, Step, Value
+from cchatspec.spec.model import PrefixedBytes
 
 #: How many executions a reduction may take if nothing else is said.
 BUDGET = 150
@@ -232,6 +234,24 @@ def _edits(search: _Search) -> None:
     search.thin(places, without)
 
 
+def _replaced(search: _Search) -> None:
+    """Make a value of what replaces one together with its length."""
+    for place, frame in _all_frames(search.best):
+        for edit in frame.edits:
+            prefix = _length_of(frame.kind, edit.field)
+            if edit.kind == "replace" and prefix:
+                current = _frame_at(search.best, place)
+                edits = tuple(one for one in current.edits if one.field not in (edit.field, prefix))
+                values = {**current.values, edit.field: Bytes(edit.hex)}
+                search.take(_put_frame(search.best, place, _changed(current, values=values, edits=edits)))
+
+
+def _length_of(kind: int, label: str) -> str:
+    """The label of a field's length, empty if it has none."""
+    fields = [field for field in fields_of(kind) if isinstance(field, PrefixedBytes)]
+    return next((field.prefix_name for field in fields if field.name == label), "")
+
+
 def _values(search: _Search) -> None:
     """Leave values out, which makes them 0 or empty, and make the others small."""
     for place, frame in _all_frames(search.best):
@@ -355,5 +375,5 @@ def _changed(struct: _Struct, **values: Any) -> _Struct:
 
 
 _PASSES = (
-    _connections, _steps, _frames, _cuts, _normal_form, _edits, _registered, _values, _edit_numbers, _names,
+    _connections, _steps, _frames, _cuts, _normal_form, _edits, _replaced, _registered, _values, _edit_numbers, _names,
 )  # fmt: skip

@@ -40,7 +40,7 @@ from cchatspec.spec.show import escaped
 if TYPE_CHECKING:
     from cchatspec.fuzz.findings import FindingFile
 
-_ROW, _ROWS, _WIDTH = 8, 4, 80
+_ROW, _ROWS, _WIDTH = 8, 6, 80
 _HEX_LIMIT = 512
 _MOST_FRAMES, _MOST_LINES = 40, 60
 _TEXT_LIMIT = 140
@@ -63,7 +63,7 @@ def _head(file: FindingFile) -> str:
     found = file.finding
     shown = f"It showed in {found.shown} of {found.replays} replays from a fresh start."
     where = f"Found against {plain(file.target.launch or file.target.address)}."
-    return f"# {plain(found.title)}\n\n{_filled(f'`{found.id}`. {shown} {where}')}"
+    return f"# {found.kind.capitalize()}: {plain(found.title)}\n\n{_filled(f'`{found.id}`. {shown} {where}')}"
 
 
 def _what_happens(file: FindingFile) -> str:
@@ -217,17 +217,22 @@ def _meaning(label: str, part: bytes, value: Value | None) -> str:
 
 
 def _rows(part: bytes, offset: int, note: str) -> Iterator[str]:
-    blank = " " * (_ROW * 3 - 1)
-    room = _WIDTH - 41
-    notes = textwrap.wrap(note, room) or [""]
-    count = max(min(-(-len(part) // _ROW), _ROWS), len(notes))
-    for at in range(count):
-        row = part[at * _ROW : (at + 1) * _ROW] if at < _ROWS else b""
-        place = f"{offset + at * _ROW:08x}" if row or at == 0 else " " * 8
-        text = notes[at] if at < len(notes) else ""
-        yield f"      {place}  {row.hex(' ') or blank:<{_ROW * 3 - 1}}  {text}".rstrip()
-    if len(part) > _ROWS * _ROW:
-        yield f"      ........  {len(part) - _ROWS * _ROW} more bytes"
+    """Rows of a hexdump; those that are like the one before are left out, which a star tells, and so is what is too long."""
+    notes = iter(textwrap.wrap(note, _WIDTH - 41))
+    shown, before = 0, b""
+    for at in range(0, max(len(part), 1), _ROW):
+        row = part[at : at + _ROW]
+        if shown == _ROWS:
+            yield f"      ........  {len(part) - at} more bytes"
+            break
+        if row != before:
+            yield f"      {offset + at:08x}  {row.hex(' '):<{_ROW * 3 - 1}}  {next(notes, '')}".rstrip()
+            shown += 1
+        elif at == _ROW or part[at - 2 * _ROW : at - _ROW] != row:
+            yield f"      {'*':<{_ROW * 3 + 9}}  {next(notes, '')}".rstrip()
+        before = row
+    for text in notes:
+        yield f"{' ' * (_ROW * 3 + 17)}{text}"
 
 
 # --- What came
