@@ -63,6 +63,13 @@ def test_the_end_says_what_was_found_where_it_is_and_what_to_do_next() -> None:
     )
 
 
+def test_a_path_that_needs_the_whole_line_stands_whole_below_the_label() -> None:
+    path = f"findings/{'x' * 40}/finding.json"
+    text = shown(campaign(msgspec.structs.replace(FINDING, reproducer=path)))
+
+    assert f"\n    out/{path} \\" in "\n".join(line.rstrip() for line in text.splitlines())
+
+
 def test_after_nothing_was_found_the_next_thing_is_a_longer_campaign_with_other_inputs() -> None:
     assert words(shown(campaign())).endswith("Next: cchatspec fuzz --launch './server {port}' --max-time 10m --seed 8")
 

@@ -40,6 +40,7 @@ _MAX_LINES = 2_000
 _MAX_WIRE_TEXT = 140
 #: The columns before a command, which its label takes.
 _COMMAND_INDENT = 12
+_BELOW_INDENT = 2
 _FOLDED: dict[Part, str] = {"registration": "registered", "login": "logged in"}
 
 
@@ -141,6 +142,14 @@ def labelled(console: Console, label: str, text: str) -> None:
 
 
 def show_command(console: Console, label: str, command: str) -> None:
-    """Print a command in lines that can be copied together."""
-    for index, line in enumerate(shell_lines(cut(command, _MAX_LINES), console.width - _COMMAND_INDENT)):
+    """Print a command in lines that can be copied together; one with a long word stands below its label."""
+    command = cut(command, _MAX_LINES)
+    width = console.width - _COMMAND_INDENT
+    lines = shell_lines(command, width)
+    if max(map(len, lines)) > width:
+        labelled(console, label, "")
+        for line in shell_lines(command, console.width - _BELOW_INDENT):
+            indented(console, Text(plain(line)))
+        return
+    for index, line in enumerate(lines):
         labelled(console, "" if index else label, line)

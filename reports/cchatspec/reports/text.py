@@ -120,7 +120,7 @@ def _finding_lines(finding: Finding, campaign: Campaign) -> Iterator[str]:
     if finding.output:
         yield from _labelled("printed", "")
         yield from (f"  {line}" for line in plain_lines(finding.output).splitlines())
-    yield from _labelled("script", finding.reproducer)
+    yield from _labelled("script", f"{finding.reproducer}, seen from the folder of the results")
     yield from _labelled("again", replay_command(finding, campaign))
 
 
