@@ -80,9 +80,9 @@ def act(draft: Draft, line: Line) -> None:
         draft.register(line, draft.newcomer())
 
 
-def talk(draft: Draft, most: int) -> None:
-    """Up to `most` requests, spread over the connections that are logged in, or on one that is not."""
-    for _ in range(draft.dice.below(most + 1)):
+def talk(draft: Draft, count: int) -> None:
+    """So many requests, spread over the connections that are logged in, or on one that is not."""
+    for _ in range(count):
         inside = draft.inside()
         act(draft, draft.dice.one(inside) if inside else draft.line())
 

@@ -52,7 +52,7 @@ def _half_frame(draft: Draft) -> None:
         draft.add(line, frames.beginning(frame, 0))
     draft.flush()
     line.astray = True
-    talk(draft, 2)
+    talk(draft, draft.dice.below(3))
     match dice.below(4):
         case 0 | 1:
             draft.add(line, frames.raw(rest))
@@ -167,7 +167,7 @@ def _deaf(draft: Draft) -> None:
     count = dice.one((8, 40, min(FLOOD // size, 400)))
     draft.add(writer, *[frames.send(reader.user, draft.body(size)) for _ in range(count)])
     draft.fence(writer)
-    talk(draft, 2)
+    talk(draft, draft.dice.below(3))
 
 
 #: Wrong delivery.

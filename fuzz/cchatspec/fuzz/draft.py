@@ -71,7 +71,7 @@ class Draft:
         self.steps: list[Step] = []
         self.bodies = 0
         #: Each request in a step of its own, which waits.
-        self.patient = dice.chance(25)
+        self.patient = dice.chance(15)
         #: In percent, how often a step is cut into several writes.
         self.cut = dice.one((0, 0, 0, 0, 0, 0, 0, 30, 100))
         self._line: Line | None = None
