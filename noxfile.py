@@ -84,6 +84,20 @@ def kill(session: nox.Session) -> None:
 
 
 @nox.session
+def mutate(session: nox.Session) -> None:
+    """The suite against mutants of two right servers, drawn by a seed, for some twenty minutes."""
+    session.install("-e", ".")
+    session.run("python", "conformance/seeded/mutate.py", *session.posargs)
+
+
+@nox.session
+def stability(session: nox.Session) -> None:
+    """The suite forty times, alone and in workers, on an idle and on a busy machine: the verdicts must be the same."""
+    session.install("-e", ".")
+    session.run("python", "conformance/seeded/stability.py", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """The codec against Construct and a hand-written one."""
     session.install(".")
