@@ -7,7 +7,6 @@ done only under a seeded fault.
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
@@ -37,12 +36,24 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One changed source: the line, what it was and what it is, and the whole text."""
+    """One change of a source: the line, what it was and what it is."""
 
     line: int
     before: str
     after: str
-    source: str
+    _original: str
+    _index: int
+    _change: Change
+
+    @property
+    def source(self) -> str:
+        """The whole text with the change in it."""
+        tree = ast.parse(self._original)
+        node = _places(tree)[self._index]
+        changed = self._change(node)
+        assert changed is not None
+        _replace(tree, node, ast.copy_location(changed, node))
+        return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
 def _compare(node: ast.AST) -> ast.AST | None:
@@ -107,23 +118,16 @@ _CHANGES: tuple[Change, ...] = (_compare, _connect, _calculate, _count, _deny, _
 
 def mutants(source: str) -> Iterator[Mutant]:
     """Every mutant of a source, in the order of its lines."""
-    tree = ast.parse(source)
-    places = [node for node in _reachable(tree) if hasattr(node, "lineno")]
-    for index, node in enumerate(places):
+    for index, node in enumerate(_places(ast.parse(source))):
         for change in _CHANGES:
             changed = change(node)
             if changed is not None:
-                yield _mutant(source, tree, index, change)
+                yield Mutant(node.lineno, _first_line(node), _first_line(changed), source, index, change)
 
 
-def _mutant(source: str, tree: ast.Module, index: int, change: Change) -> Mutant:
-    fresh = copy.deepcopy(tree)
-    node = [node for node in _reachable(fresh) if hasattr(node, "lineno")][index]
-    changed = change(node)
-    assert changed is not None
-    before, after, line = _first_line(node), _first_line(changed), node.lineno
-    _replace(fresh, node, ast.copy_location(changed, node))
-    return Mutant(line, before, after, ast.unparse(ast.fix_missing_locations(fresh)) + "\n")
+def _places(tree: ast.Module) -> list[ast.expr | ast.stmt]:
+    """The expressions and statements that a run may come to."""
+    return [node for node in _reachable(tree) if isinstance(node, ast.expr | ast.stmt)]
 
 
 def _first_line(node: ast.AST) -> str:
