@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 
+from cchatspec.fuzz.conversation import await_letter
 from cchatspec.fuzz.line import Journal, Line, Setting, log_in
 from cchatspec.fuzz.model import BYSTANDERS
 from cchatspec.fuzz.users import MARK_SIZE, Account, Users
@@ -19,6 +20,7 @@ _FRAMES = 150
 
 #: A target may take so many seconds to notice that a connection has ended.
 _GOING_S = 1.0
+_FIRST_PAUSE_S = 0.001
 
 Register = Callable[[Line, list[Account]], list[Account]]
 
@@ -69,7 +71,7 @@ class Pair:
                 model.report_silence(line.tracker, "the bystanders wait")
         for letter in model.letters.owed():
             owed = next((line for line in self.lines if line.tracker is letter.owed), None)
-            if owed is not None and not owed.wait(until=lambda letter=letter: bool(letter.came)):  # type: ignore[misc]
+            if owed is not None and not await_letter(letter, owed):
                 model.report_lost(letter)
         for account in self.accounts:
             model.letters.forget(account.name)
@@ -79,16 +81,20 @@ class Pair:
         line = self.lines[0]
         line.journal = journal
         model, setting = line.setting.model, line.setting
+        limits, pause = model.limits, _FIRST_PAUSE_S
         until = setting.model.time() + max(_GOING_S, setting.deadline)
         while line.is_open:
             self._frames += 1
             line.queue_message(ListUsers())
             line.flush()
-            if not line.wait(self.lines) or not model.lingering() or model.violations or model.limits:
+            if not line.wait(self.lines) or not model.lingering() or model.violations or model.limits > limits:
                 return
             if model.time() > until:
                 model.report_lingering(line.tracker, model.lingering()[0])
                 return
+            # Who leaves is told of, so there is something to wait for.
+            line.pump(pause)
+            pause *= 2
 
     def _body(self, line: Line) -> bytes:
         source = b"%s/%d/%d" % (self.accounts[0].name, line.number, self._frames)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cchatspec.fuzz.encode import encode
+from cchatspec.fuzz.letters import Letter
 from cchatspec.fuzz.line import Journal, Line, Setting
 from cchatspec.fuzz.requests import Place
 from cchatspec.fuzz.script import Close, Connect, Fence, HalfClose, Reset, Script, ScriptError, Send, Stall, Step
@@ -23,6 +24,7 @@ class Conversation:
         frames: how many frames were sent.
         is_whole: every step could be carried out.
         tricks: something was done to a connection that is no request.
+        left_early: a session was ended in another way than by LOGOUT, or at the end.
         current: the connection that the last step was about.
     """
 
@@ -37,6 +39,7 @@ class Conversation:
         self.is_whole = True
         self.refused: list[str] = []
         self.tricks = False
+        self.left_early = False
         self.current: Line | None = None
 
     def run(self) -> None:
@@ -79,6 +82,7 @@ class Conversation:
             case Close() | Reset():
                 line.flush()
                 self.tricks = True
+                self.left_early = self.left_early or bool(line.tracker.claims)
                 line.note("we reset the connection" if isinstance(step, Reset) else "we close the connection")
                 line.close(reset=isinstance(step, Reset))
 
@@ -167,12 +171,11 @@ class Conversation:
     def _await_letters(self) -> None:
         """Whatever was delivered to somebody who is here, or asked for by them, has to come."""
         model = self._setting.model
-        letters = model.letters.owed()
-        for line in self.lines.values():
-            letters += model.letters.due(line.tracker)
-        for letter in letters:
-            home = next((line for line in self.lines.values() if letter.recipient in line.tracker.users), None)
-            if home is not None and not home.wait(until=lambda letter=letter: bool(letter.came)):  # type: ignore[misc]
+        lines = {line.tracker: line for line in self.lines.values()}
+        letters = [(letter, lines[letter.owed]) for letter in model.letters.owed() if letter.owed in lines]
+        letters += [(letter, line) for line in lines.values() for letter in model.letters.due(line.tracker)]
+        for letter, line in letters:
+            if not await_letter(letter, line):
                 model.report_lost(letter)
                 return
 
@@ -180,3 +183,8 @@ class Conversation:
         """Close what is still open."""
         for line in self.lines.values():
             line.close()
+
+
+def await_letter(letter: Letter, line: Line) -> bool:
+    """Read until a message has come on a connection; also right if the connection has ended."""
+    return line.wait(until=lambda: bool(letter.came)) or not line.is_open

@@ -175,7 +175,7 @@ class Model:
 
     def check_list(self, tracker: Tracker, request: Request, found: dict[bytes, int]) -> None:
         """Judge who is listed, and with what status, by what was surely so before the list was asked for."""
-        for person in self.world.people():
+        for person in list(self.world.people()):
             status = found.get(person.name)
             if status is None:
                 if person.registered and person.since <= request.sent_at and len(found) < 0xFFFF:

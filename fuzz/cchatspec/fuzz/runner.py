@@ -174,7 +174,7 @@ class Runner:
         self._since_pair += 1
         before = len(model.violations)
         if thorough or talk.tricks or model.violations or self._since_pair >= _PAIR_EVERY:
-            self._ask_pair(journal, thorough=thorough)
+            self._ask_pair(journal, thorough=thorough or talk.left_early)
         for line in talk.lines.values():
             model.forget(line.tracker)
         trace.violations = list(model.violations)
@@ -292,7 +292,7 @@ class Runner:
             line.flush()
             line.wait()
             due = letters.queued(account.name)
-            if due and not line.wait(until=lambda: not letters.queued(account.name)):
+            if due and not line.wait(until=lambda: not letters.queued(account.name)) and line.is_open:
                 for letter in letters.queued(account.name)[:1]:
                     self.model.report_lost(letter)
         finally:
