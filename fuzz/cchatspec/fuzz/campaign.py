@@ -35,7 +35,7 @@ class Options:
 
     Attributes:
         max_time: how long, in seconds, or None.
-        max_executions: how many executions, or None.
+        max_executions, max_findings: how many executions and new findings, or None.
         out: the folder of the campaign.
         json: where the results go; None for the campaign's folder.
         corpus: the folder of scripts to begin with and to keep; None for the campaign's folder.
@@ -47,6 +47,7 @@ class Options:
     pid: int | None = None
     max_time: float | None = None
     max_executions: int | None = None
+    max_findings: int | None = None
     seed: int | None = None
     workers: int = 1
     json: Path | None = None
@@ -82,6 +83,9 @@ def run_campaign(options: Options) -> tuple[Campaign, int]:
     _greet(options, recorder)
     with _interruptible() as is_stopped, display(recorder, _limit(options)) as show:
 
+        def is_over() -> bool:
+            return is_stopped() or (options.max_findings is not None and len(recorder.new) >= options.max_findings)
+
         def tell(worker: int, event: Event) -> None:
             recorder.take(worker, event)
             show(event.finding.id if isinstance(event, Found) and event.finding.id in recorder.new else "")
@@ -90,7 +94,7 @@ def run_campaign(options: Options) -> tuple[Campaign, int]:
         if len(jobs) == 1:
             Session(jobs[0], lambda event: tell(0, event), is_stopped).run()
         else:
-            run_jobs(jobs, tell, is_stopped)
+            run_jobs(jobs, tell, is_over)
     results = recorder.end()
     return results, recorder.status
 
@@ -122,6 +126,7 @@ def _jobs(options: Options, seed: int, earlier: Campaign | None) -> list[Job]:
         pid=options.pid,
         seconds=options.max_time,
         executions=share,
+        findings=options.max_findings,
         seed=seed,
         out=str(options.out),
         corpus=str(options.corpus or options.out / "corpus"),

@@ -39,6 +39,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | N
 @click.option("--pid", metavar="N", type=click.IntRange(1), help="Watch the memory of this process, if not launched.")
 @click.option("--max-time", metavar="TIME", callback=_seconds, help="End after 60s, 10m, 1h. Default: 60s.")
 @click.option("--max-executions", metavar="N", type=click.IntRange(1), help="End after N answered conversations.")
+@click.option("--max-findings", metavar="N", type=click.IntRange(1), help="End after N new findings.")
 @click.option("--seed", metavar="N", type=click.IntRange(0), help="The same seed gives the same inputs.")
 @click.option(
     "--workers", metavar="N", type=click.IntRange(1, 64), default=1, help="Run N processes, each with a target."
@@ -101,9 +102,12 @@ def _show(campaign: Any, written: Path, reports: ReportOptions) -> None:
 @click.argument("finding", metavar="FILE|DIR", type=_FILE)
 @click.argument("target", metavar="[HOST:PORT]", required=False)
 @click.option("--launch", metavar="CMD", help="Start the target by this command; {port} in it becomes a free port.")
+@click.option("--pid", metavar="N", type=click.IntRange(1), help="The process behind HOST:PORT, for a leak.")
 @click.option("--times", metavar="N", type=click.IntRange(1), default=5, show_default=True, help="Replay it so often.")
 @click.option("--pytest", "pytest_file", metavar="FILE", type=_FILE, help="Write a regression test, and run nothing.")
-def replay_command(finding: Path, target: str | None, launch: str | None, times: int, pytest_file: Path | None) -> None:
+def replay_command(
+    finding: Path, target: str | None, launch: str | None, pid: int | None, times: int, pytest_file: Path | None
+) -> None:
     """Say whether a finding still shows.
 
     FILE is a finding.json; DIR is a finding's folder, or that of a campaign, of which all findings are replayed. Without
@@ -127,7 +131,7 @@ def replay_command(finding: Path, target: str | None, launch: str | None, times:
             return
         shows = False
         for file in files:
-            text, does = replay(file, target, launch, times)
+            text, does = replay(file, target, launch, times, pid)
             click.echo(text)
             shows = shows or does
     except (TargetError, FindingError) as problem:

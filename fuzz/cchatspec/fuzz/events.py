@@ -86,7 +86,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         address, launch: the target; both None for the reference server.
         pid: the process behind an address, for its memory.
-        seconds, executions: when to end, or None.
+        seconds, executions, findings: when to end: after so long, so many executions, so many new findings; or None.
         seed: from which all scripts follow.
         out: the folder of the campaign.
         corpus: the folder of scripts to begin with and to keep.
@@ -99,6 +99,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None
     seconds: float | None = None
     executions: int | None = None
+    findings: int | None = None
     seed: int = 0
     out: str = ""
     corpus: str = ""

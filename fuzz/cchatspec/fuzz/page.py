@@ -62,6 +62,8 @@ def page_text(file: FindingFile, trace: Trace, violation: Violation) -> str:
 def _head(file: FindingFile) -> str:
     found = file.finding
     shown = f"It showed in {found.shown} of {found.replays} replays from a fresh start."
+    if not found.replays:
+        shown = "It could not be replayed, since the target did not come back."
     where = f"Found against {plain(file.target.launch or file.target.address)}."
     return f"# {found.kind.capitalize()}: {plain(found.title)}\n\n{_filled(f'`{found.id}`. {shown} {where}')}"
 
@@ -287,18 +289,19 @@ def _what_came(trace: Trace) -> str:
 
 
 def _again(file: FindingFile) -> str:
+    pid = " --pid N" if file.finding.kind == "leak" else ""
     return f"""## Seeing it again
 
 With nothing installed but Python 3.8 or later:
 
 ```sh
-python3 replay.py HOST:PORT
+python3 replay.py HOST:PORT{pid}
 ```
 
 With cchatspec, which judges by its model of the protocol and can start the server itself:
 
 ```sh
-cchatspec replay {file.finding.id} HOST:PORT
+cchatspec replay {file.finding.id} HOST:PORT{pid}
 cchatspec replay {file.finding.id} --launch 'COMMAND … {{port}}'
 cchatspec replay {file.finding.id} HOST:PORT --pytest test_{file.finding.id.replace("-", "_")}.py
 ```

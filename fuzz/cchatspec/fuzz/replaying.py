@@ -5,9 +5,11 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+from cchatspec.conformance.harness.outcomes import TargetError
 from cchatspec.conformance.harness.target import open_target
 from cchatspec.fuzz.findings import FILE, FindingError, FindingFile, read_finding, read_findings
 from cchatspec.fuzz.hunt import Hunt
+from cchatspec.fuzz.memory import Memory
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.violations import violation_of
 from cchatspec.reports.text import brief
@@ -31,10 +33,12 @@ def find(path: Path) -> list[FindingFile]:
     return [read_finding(path)]
 
 
-def replay(file: FindingFile, address: str | None, launch: str | None, times: int) -> tuple[str, bool]:
+def replay(
+    file: FindingFile, address: str | None, launch: str | None, times: int, pid: int | None = None
+) -> tuple[str, bool]:
     """Replay a finding so often from a fresh start: what to say about it, and whether it still shows.
 
-    Without an address and a command, it is the target in which it was found.
+    Without an address and a command, it is the target in which it was found. A leak takes the process behind an address too.
 
     Raises:
         TargetError: the target cannot be reached or started, or registers no user.
@@ -44,13 +48,20 @@ def replay(file: FindingFile, address: str | None, launch: str | None, times: in
         address = file.target.address if launch is None and file.target.name == file.target.address else None
     target = open_target(address, launch)
     try:
-        hunt = Hunt(Runner(target, _SEED), lambda: False, lambda _: None)
-        found = hunt.replay(file.script, file.before, violation_of(file.finding), times)
+        runner = Runner(target, _SEED)
+        if file.finding.kind == "leak":
+            memory = Memory(runner, pid, lambda: False, lambda _: None)
+            if memory.pid() is None:
+                raise TargetError("a leak shows in the memory of a process: give --launch, or --pid with HOST:PORT")
+            times, found = 1, memory.replay(file.finding.request)
+        else:
+            hunt = Hunt(runner, lambda: False, lambda _: None)
+            found = hunt.replay(file.script, file.before, violation_of(file.finding), times)
     finally:
         if target.launcher is not None:
             target.launcher.stop()
     if found is None:
-        return f"{file.finding.id}: fixed, it showed in none of {times} replays", False
+        return f"{file.finding.id}: fixed, it showed in none of {times} replay{'s' * (times > 1)}", False
     how = "still failing" if found.shown == found.replays else "flaky"
     lines = [f"{file.finding.id}: {how}, it showed in {found.shown} of {found.replays} replays"]
     lines += textwrap.wrap(

@@ -31,6 +31,7 @@ from cchatspec.fuzz.findings import (
 )
 from cchatspec.fuzz.generate import Generator
 from cchatspec.fuzz.hunt import HISTORY, LONGEST_S, UNSURE, Hunt, Quarry
+from cchatspec.fuzz.memory import Memory
 from cchatspec.fuzz.page import stimulus_of, wire_lines
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Script, script_json
@@ -77,7 +78,7 @@ class Session:
         self._missed: Counter[Key] = Counter()
         self._led: Counter[Key] = Counter()
         self._history: deque[Script] = deque(maxlen=HISTORY)
-        self._runs = 0
+        self._runs = self._new = 0
         self._told = self._saved = 0.0
         self._doing = ""
 
@@ -92,7 +93,8 @@ class Session:
         self._target = open_target(self._job.address, self._job.launch)
         try:
             self._runner = Runner(self._target, self._job.seed)
-            self._hunt = Hunt(self._runner, self._is_over, self._count)
+            self._hunt = Hunt(self._runner, self._is_stopped, self._count)
+            self._memory = Memory(self._runner, self._job.pid, self._is_stopped, self._count)
             self._tell(Opened(f"{self._target.host}:{self._target.port}"))
             self._tell(self._end(corpus))
         finally:
@@ -132,6 +134,8 @@ class Session:
                 self._history.clear()
             else:
                 self._history.append(script)
+            if self._memory.look():
+                self._suspect()
             self._progress()
             self._save(corpus)
 
@@ -152,6 +156,7 @@ class Session:
             self._is_stopped()
             or (job.seconds is not None and monotonic() >= self._began + job.seconds)
             or (job.executions is not None and self._runner.executions >= job.executions)
+            or (job.findings is not None and self._new >= job.findings)
         )
 
     def _count(self, trace: Trace) -> None:
@@ -183,6 +188,16 @@ class Session:
         else:
             self._keep(quarry, violation, at)
 
+    def _suspect(self) -> None:
+        """Pursue a leak."""
+        self._doing = "looking for what leaks"
+        self._progress(force=True)
+        at = monotonic() - self._began, self._runner.executions
+        for quarry in self._memory.pursue():
+            self._keep(quarry, quarry.violation, at)
+        self._history.clear()
+        self._doing = ""
+
     def _elsewhere(self, key: Key) -> str | None:
         """The finding with this key that another worker has written meanwhile."""
         return id_of(key) if (self._folder / id_of(key) / FILE).exists() else None
@@ -197,7 +212,7 @@ class Session:
 
     def _keep(self, quarry: Quarry, met: Violation, at: tuple[float, int]) -> None:
         """Write a finding, unless what it came down to is known."""
-        first = next(iter(quarry.trace.violations), quarry.violation)
+        first = quarry.trace.violations[0] if quarry.trace.violations else quarry.violation
         for key in (quarry.violation.key, first.key):
             if (name := self._known.get(key) or self._elsewhere(key)) is not None:
                 self._call(met, quarry, name)
@@ -209,6 +224,7 @@ class Session:
             finding=finding, target=self._target_info(), script=quarry.script, before=quarry.before, also=also
         )
         write_finding(self._folder, file, Shown(quarry.trace, quarry.violation, self._target.address, quarry.began))
+        self._new += 1
         self._tell(Found(finding))
 
     def _call(self, met: Violation, quarry: Quarry, name: str) -> None:
@@ -260,7 +276,10 @@ class Session:
             return False
         self._doing = f"replaying {file.finding.id}"
         self._progress(force=True)
-        found = self._hunt.replay(file.script, file.before, violation_of(file.finding), _KNOWN_REPLAYS)
+        if file.finding.kind == "leak":
+            found = self._memory.replay(file.finding.request)
+        else:
+            found = self._hunt.replay(file.script, file.before, violation_of(file.finding), _KNOWN_REPLAYS)
         self._doing = ""
         if found is None:
             return True

@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from cchatspec.fuzz.standalone.frames import Cast, User, encode
@@ -17,6 +18,8 @@ from cchatspec.fuzz.standalone.signing import sign
 PATIENCE_S = 3.0
 QUIET_S = 0.3
 SHOWS, SHOWS_NOT, NO_SERVER = 1, 0, 2
+NEWCOMER = -9
+ROUNDS, REPETITIONS, SETTLING, SMALLEST_LEAK = 6, 300, 2, 40
 
 
 class Unreachable(Exception):
@@ -139,14 +142,21 @@ class Stage:
         """Show a line of what happens."""
         if not self.quiet:
             ms = (time.monotonic() - self.start) * 1000
-            print(f"{ms:9.1f} ms  #{number} {arrow} {text}")
+            who = f"#{number}" if number >= 0 else "(new)" if number == NEWCOMER else "(bystander)"
+            print(f"{ms:9.1f} ms  {who} {arrow} {text}")
+
+    def register_all(self) -> None:
+        """Register those who are registered before."""
+        for user in self.finding["registered"]:
+            self.register(self.cast.user(user)).close()
 
     def play(self) -> None:
         """Do all steps."""
-        for user in self.finding["registered"]:
-            self.register(self.cast.user(user))
         for step in self.finding["plan"]:
             self._step(step)
+
+    def settle(self) -> None:
+        """Read what else comes."""
         for number, connection in self.connections.items():
             connection.read(self.expected.get(number, 0) + 1, QUIET_S)
 
@@ -229,7 +239,7 @@ class Stage:
 
     def serves(self) -> bool:
         """Whether a fresh connection gets an answer."""
-        line = self.connect(-9)
+        line = self.connect(NEWCOMER)
         user = User()
         if line.sock is not None:
             self._request(line, {"kind": 1, "values": {"username": user.name, "public_key": user.key}}, "REGISTER_USER")
@@ -240,6 +250,8 @@ class Stage:
         """Close what is open."""
         for connection in self.connections.values():
             connection.close()
+        self.connections.clear()
+        self.expected.clear()
 
 
 class Bystanders:
@@ -296,7 +308,9 @@ def perform(finding: Any, address: tuple[str, int], quiet: bool = False) -> tupl
     probe.close()
     try:
         others = Bystanders(stage) if finding["bystanders"] else None
+        stage.register_all()
         stage.play()
+        stage.settle()
         if others is not None and not others.chat():
             return True, "a bystander's message did not arrive"
         if finding["kind"] == "crash" and not stage.serves():
@@ -308,6 +322,45 @@ def perform(finding: Any, address: tuple[str, int], quiet: bool = False) -> tupl
         stage.end()
 
 
+def resident(pid: int) -> int:
+    """The resident memory of a process, in bytes.
+
+    Raises:
+        Unreachable: it cannot be read.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+    except (OSError, StopIteration):
+        raise Unreachable(f"the memory of process {pid} cannot be read") from None
+
+
+def leaks(finding: Any, address: tuple[str, int], pid: int) -> tuple[bool, str]:
+    """Whether memory grows as long as the plan is played; what it plays leaves nothing behind in a right server.
+
+    Raises:
+        Unreachable: nobody accepts connections there, or the memory cannot be read.
+    """
+    stage = Stage(finding, address, quiet=True)
+    stage.connect(0).close()
+    stage.register_all()
+    grown, before = [], resident(pid)
+    for number in range(ROUNDS):
+        for _ in range(REPETITIONS):
+            stage.play()
+            stage.end()
+        after = resident(pid)
+        grown.append(after - before)
+        before = after
+        print(
+            f"round {number + 1} of {ROUNDS}: {grown[-1] / REPETITIONS:.0f} bytes for each of {REPETITIONS} repetitions"
+        )
+    later = sorted(grown[SETTLING:])
+    middle = later[len(later) // 2]
+    text = f"each repetition leaves some {middle / REPETITIONS:.0f} bytes behind"
+    return middle >= SMALLEST_LEAK * REPETITIONS and later[0] >= 0.4 * middle, text
+
+
 def main(finding: Any, arguments: list[str] | None = None) -> int:
     """The command: its exit status."""
     parser = argparse.ArgumentParser(description="Show a fault of a C-Chat server again: {}.".format(finding["title"]))
@@ -315,16 +368,21 @@ def main(finding: Any, arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--times", type=int, default=finding["tries"], help="try so often, until it shows (%(default)s)"
     )
+    parser.add_argument("--pid", type=int, help="the server's process, for what leaks memory")
     parser.add_argument("--quiet", action="store_true", help="do not show the frames")
     given = parser.parse_args(arguments)
     host, _, port = given.address.rpartition(":")
     if not host or not port.isdigit():
         parser.error(f"expected HOST:PORT such as 127.0.0.1:4000, found '{given.address}'")
+    if finding["kind"] == "leak" and given.pid is None:
+        parser.error("a leak shows in the memory of the server's process, on this machine: give --pid")
     print("{}: {}".format(finding["id"], finding["title"]))
     text = ""
     for _ in range(max(1, given.times)):
         try:
-            shows, text = perform(finding, (host.strip("[]"), int(port)), given.quiet)
+            address = (host.strip("[]"), int(port))
+            is_leak = finding["kind"] == "leak"
+            shows, text = leaks(finding, address, given.pid) if is_leak else perform(finding, address, given.quiet)
         except Unreachable as problem:
             print(problem, file=sys.stderr)
             return NO_SERVER

@@ -1,0 +1,110 @@
+"""Watches a target's memory while a campaign goes on, and pursues a leak when there is reason to suspect one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic, time
+
+from cchatspec.fuzz.families import FAMILIES
+from cchatspec.fuzz.hunt import Quarry
+from cchatspec.fuzz.leak import LeakWatch, confirm
+from cchatspec.fuzz.minimise import Stop
+from cchatspec.fuzz.runner import Runner
+from cchatspec.fuzz.script import Script
+from cchatspec.fuzz.trace import Trace
+
+#: A sample is taken after so many executions.
+_EVERY = 50
+
+#: How often a suspicion is followed in one campaign, and for how long at most, in seconds.
+_MOST_PURSUITS = 2
+LONGEST_S = 120.0
+
+#: A leak is confirmed by two fresh starts.
+_STARTS = 2
+
+
+class Memory:
+    """The memory of the process behind a runner.
+
+    Args:
+        runner: its target is watched.
+        pid: the process, if the target was not launched; None if nobody knows it.
+        is_stopped: whether the user wants an end.
+        count: is told of each trace.
+    """
+
+    def __init__(
+        self, runner: Runner, pid: int | None, is_stopped: Callable[[], bool], count: Callable[[Trace], None]
+    ) -> None:
+        self._runner = runner
+        self._given = pid
+        self._is_stopped = is_stopped
+        self._count = count
+        self._until = 0.0
+        self._pursuits = 0
+        self._watch: LeakWatch | None = None
+
+    def pid(self) -> int | None:
+        """The process whose memory is read, if there is one."""
+        launcher = self._runner.target.launcher
+        return launcher.pid if launcher is not None else self._given
+
+    def look(self) -> bool:
+        """Take a sample if it is time for one; tells whether there is reason to suspect a leak."""
+        pid = self.pid()
+        if pid is None or self._pursuits >= _MOST_PURSUITS:
+            return False
+        if self._watch is None:
+            self._watch = LeakWatch(pid, every=_EVERY)
+        self._watch.look(self._runner.executions, pid)
+        return self._watch.is_suspicious
+
+    def pursue(self) -> list[Quarry]:
+        """Find out what leaks, if anything does; it takes some ten thousand executions.
+
+        Raises:
+            TargetError: the target cannot be started again.
+        """
+        self._pursuits += 1
+        self._watch = None
+        return self._confirm(list(FAMILIES))
+
+    def replay(self, family: str) -> Quarry | None:
+        """Whether what is called by this still leaks.
+
+        Raises:
+            TargetError: the target cannot be started again.
+        """
+        return next(iter(self._confirm([family])), None) if family in FAMILIES else None
+
+    def _confirm(self, families: list[str]) -> list[Quarry]:
+        self._until = monotonic() + LONGEST_S
+        found = []
+        for family in families:
+            try:
+                leaks = confirm(self, self.pid, families={family: FAMILIES[family]})
+            except Stop:
+                break
+            for _, script, violation in leaks:
+                trace = self._runner.run(script)
+                found.append(Quarry(script, (), _STARTS, _STARTS, trace, violation, time()))
+        return found
+
+    # What `confirm` runs scripts with
+
+    def run(self, script: Script) -> Trace:
+        """Run a script.
+
+        Raises:
+            Stop: time is up, or the user wants an end.
+        """
+        if self._is_stopped() or monotonic() > self._until:
+            raise Stop
+        trace = self._runner.run(script)
+        self._count(trace)
+        return trace
+
+    def renew(self) -> None:
+        """Start afresh."""
+        self._runner.renew()
