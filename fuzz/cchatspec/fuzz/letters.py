@@ -85,6 +85,12 @@ class Letters:
         letter = Letter(
             tracker, request, message.recipient, body[:MARK_SIZE], len(body), tracker.model.date(), senders, key
         )
+        # What we have closed may still be open to the target, and take this along.
+        letter.may_be_lost = any(
+            session.closed
+            for person in tracker.world.variants(message.recipient)
+            for session in person.sessions.values()
+        )
         same = self._by_body.setdefault(key, [])
         same.append(letter)
         if len(same) > 1 or len(body) < MARK_SIZE:
