@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic, time
 
 from cchatspec.fuzz.families import FAMILIES
@@ -60,15 +60,15 @@ class Memory:
         self._watch.look(self._runner.executions, pid)
         return self._watch.is_suspicious
 
-    def pursue(self) -> list[Quarry]:
-        """Find out what leaks, if anything does; it takes some ten thousand executions.
+    def pursue(self) -> Iterator[Quarry]:
+        """Find out what leaks, one after the other, if anything does; it takes some ten thousand executions.
 
         Raises:
             TargetError: the target cannot be started again.
         """
         self._pursuits += 1
         self._watch = None
-        return self._confirm(list(FAMILIES))
+        yield from self._confirm(list(FAMILIES))
 
     def replay(self, family: str) -> Quarry | None:
         """Whether what is called by this still leaks.
@@ -76,11 +76,10 @@ class Memory:
         Raises:
             TargetError: the target cannot be started again.
         """
-        return next(iter(self._confirm([family])), None) if family in FAMILIES else None
+        return next(self._confirm([family]), None) if family in FAMILIES else None
 
-    def _confirm(self, families: list[str]) -> list[Quarry]:
+    def _confirm(self, families: list[str]) -> Iterator[Quarry]:
         self._until = monotonic() + LONGEST_S
-        found = []
         for family in families:
             try:
                 leaks = confirm(self, self.pid, families={family: FAMILIES[family]})
@@ -88,8 +87,7 @@ class Memory:
                 break
             for _, script, violation in leaks:
                 trace = self._runner.run(script)
-                found.append(Quarry(script, (), _STARTS, _STARTS, trace, violation, time()))
-        return found
+                yield Quarry(script, (), _STARTS, _STARTS, trace, violation, time())
 
     # What `confirm` runs scripts with
 

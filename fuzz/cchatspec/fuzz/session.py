@@ -29,7 +29,7 @@ from cchatspec.fuzz.findings import (
     update_finding,
     write_finding,
 )
-from cchatspec.fuzz.generate import Generator
+from cchatspec.fuzz.generate import MANY_NAMES, Generator
 from cchatspec.fuzz.hunt import HISTORY, LONGEST_S, UNSURE, Hunt, Quarry
 from cchatspec.fuzz.memory import Memory
 from cchatspec.fuzz.page import stimulus_of, wire_lines
@@ -130,8 +130,13 @@ class Session:
             generator.learn(trace)
             for violation in trace.violations[:1]:
                 self._meet(trace, violation)
-            if self._runner.restarts > restarts:
+            if generator.names >= MANY_NAMES and self._target.launcher is not None:
+                self._runner.renew()
                 self._history.clear()
+                generator.renewed()
+            elif self._runner.restarts > restarts:
+                self._history.clear()
+                generator.renewed()
             else:
                 self._history.append(script)
             if self._memory.look():
@@ -195,6 +200,8 @@ class Session:
         at = monotonic() - self._began, self._runner.executions
         for quarry in self._memory.pursue():
             self._keep(quarry, quarry.violation, at)
+            if self._job.findings is not None and self._new >= self._job.findings:
+                break
         self._history.clear()
         self._doing = ""
 

@@ -220,7 +220,7 @@ class _Planner:
         frame = self._frames.get(id(event))
         if frame is None:
             frame = self._own_frame(event.data)
-        return {"kind": frame.kind, **{key: item for key, item in msgspec.to_builtins(frame).items() if key != "kind"}}
+        return {**msgspec.to_builtins(frame), "kind": int(frame.kind)}
 
     def _own_frame(self, data: bytes) -> Frame:
         """A frame that the runner sent for reasons of its own."""
@@ -231,11 +231,11 @@ class _Planner:
         values: dict[str, Any] = {}
         for label in message.__struct_fields__:
             values[label] = self._value(label, getattr(message, label), message)
-        return Frame(message.type, values)
+        return Frame(int(message.type), values)
 
     def _value(self, label: str, item: Any, message: Message) -> Any:
         if isinstance(item, int):
-            return item
+            return int(item)
         meaning = self._known.get(item, "")
         owner = meaning.removeprefix("name of ").removeprefix("key of ")
         if label == "signature" and isinstance(message, LoginUser):
