@@ -1,6 +1,6 @@
 """Runs the fuzzer and boofuzz against every planted bug for the same time, and the fuzzer against the right server.
 
-    python fuzz/planted/proving.py [--seconds S] [--right-seconds S] [--bug NAME…] [--only bugs|right] [--boofuzz PYTHON]
+    python fuzz/planted/proving.py [--seconds S] [--right-seconds S] [--bug NAME…] [--missing] [--only bugs|right]
 
 What was seen goes to `proof.json` beside this file, one entry at a time, and to `docs/fuzz-bench.md`. The time to find is that of
 the first finding, from the start of the campaign; its size is that of the script that it was reduced to, with all that is needed
@@ -150,6 +150,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
         "--right-seconds", type=float, default=600.0, help="for the right server under all readings together"
     )
     parser.add_argument("--bug", action="append", choices=[bug.name for bug in BUGS], help="only this bug")
+    parser.add_argument("--missing", action="store_true", help="only what proof.json lacks")
     parser.add_argument("--only", choices=("bugs", "right"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -159,13 +160,17 @@ def main(arguments: Iterable[str] | None = None) -> None:
     proof = read_proof() | {"machine": platform.platform(), "python": platform.python_version()}
     if given.only != "right":
         proof["seconds"] = given.seconds
-        for bug in [bug for bug in BUGS if not given.bug or bug.name in given.bug]:
+        for bug in BUGS:
+            if (given.bug and bug.name not in given.bug) or (given.missing and bug.name in proof["bugs"]):
+                continue
             entry = proof["bugs"][bug.name] = prove_bug(bug, given.seconds, given.seed, given.boofuzz)
             print(f"{bug.name:24} fuzzer {_told(entry['fuzzer']):32} boofuzz {_told(entry['boofuzz'])}", flush=True)
             keep(proof)
     if given.only != "bugs":
         share = given.right_seconds / len(readings())
         for label, words in readings().items():
+            if given.missing and label in proof["right"]:
+                continue
             entry = proof["right"][label] = prove_right(words, share, given.seed)
             print(f"{label:28} {entry['executions']} executions, findings: {entry['findings'] or 'none'}", flush=True)
             keep(proof)
