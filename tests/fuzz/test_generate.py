@@ -13,9 +13,9 @@ from cchatspec.fuzz.corpus import Corpus
 from cchatspec.fuzz.delivery import DELIVERY
 from cchatspec.fuzz.dice import SeededDice
 from cchatspec.fuzz.encode import encode
-from cchatspec.fuzz.frames import Blank
-from cchatspec.fuzz.generate import BATCH, SMALLEST, Generator, batch, conversation, is_batch
-from cchatspec.fuzz.script import Body, Connect, Fence, Frame, Name, Script, Send, read_script, script_json
+from cchatspec.fuzz.frames import Blank, edited, get_key, register
+from cchatspec.fuzz.generate import BATCH, FEW_NAMES, SMALLEST, Generator, batch, conversation, is_batch, new_names
+from cchatspec.fuzz.script import Body, Connect, Edit, Fence, Frame, Name, Script, Send, read_script, script_json
 from cchatspec.fuzz.trace import Trace
 from cchatspec.spec import PAYLOAD_LIMIT, FrameReader
 
@@ -159,6 +159,39 @@ def test_conversations_say_nothing_about_batches() -> None:
     generator.learn(Trace(generator.script(), frames=100, answered=0))
 
     assert generator.batch_size == BATCH
+
+
+def test_scripts_that_register_new_names_become_rarer() -> None:
+    generator, corpus = Generator(1), Corpus()
+    names = []
+    for _ in range(4000):
+        generator.next(corpus)
+        names.append(generator.names)
+
+    assert names[999] > FEW_NAMES
+    assert names[-1] - names[-1001] < names[999] / 2
+
+
+def test_a_target_that_was_started_afresh_has_room_for_names() -> None:
+    generator = Generator(1)
+    generator.names = 5000
+    generator.renewed()
+
+    assert generator.names == 0
+
+
+@pytest.mark.parametrize(
+    ("frames", "count"),
+    [
+        ((register("a"), register("a", "e")), 0),
+        ((register("e"), register("e"), register("f")), 2),
+        ((edited(register("a"), Edit("username", "flip", 32)),), 1),
+        ((edited(register("a"), Edit("public_key", "flip", 32)),), 0),
+        ((get_key("e"),), 0),
+    ],
+)
+def test_the_names_are_counted_that_a_script_may_register(frames: tuple[Frame, ...], count: int) -> None:
+    assert new_names(Script(registered=("a",), steps=(Connect(0), Send(0, frames)))) == count
 
 
 def test_most_conversations_are_short() -> None:

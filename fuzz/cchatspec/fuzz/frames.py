@@ -16,6 +16,7 @@ POLL = Frame(MessageType.GET_MESSAGES.value)
 LIST = Frame(MessageType.LIST_USERS.value)
 LOGOUT = Frame(MessageType.LOGOUT.value)
 
+REGISTER_TYPE = MessageType.REGISTER_USER.value
 LOGIN_TYPE = MessageType.LOGIN_USER.value
 SEND_TYPE = MessageType.SEND_MESSAGE.value
 

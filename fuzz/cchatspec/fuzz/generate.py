@@ -14,6 +14,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from cchatspec.fuzz import frames
 from cchatspec.fuzz.acts import OPENINGS, request, talk
 from cchatspec.fuzz.anomalies import FRAMES, ORDER, Anomaly
 from cchatspec.fuzz.bounds import MOST_LINES
@@ -24,7 +25,7 @@ from cchatspec.fuzz.draft import Draft, Line
 from cchatspec.fuzz.encode import fields_of
 from cchatspec.fuzz.frames import edited, frame_size
 from cchatspec.fuzz.mutate import mutate, splice
-from cchatspec.fuzz.script import Edit, Fence, Frame, Script, Send
+from cchatspec.fuzz.script import Edit, Fence, Frame, Name, Script, Send
 from cchatspec.fuzz.trace import Trace
 from cchatspec.fuzz.wrong import strange, wrong
 from cchatspec.spec.model import PrefixedBytes, UInt
@@ -37,6 +38,15 @@ SMALLEST: Final = 4
 
 #: Frames of a batch that are larger than this are left out, nearly always: a batch is fast.
 _SMALL: Final = 1200
+
+#: From so many registered names on, scripts that register more become rarer.
+FEW_NAMES: Final = 300
+
+#: So many are a burden to a target and to us.
+MANY_NAMES: Final = 4000
+
+#: So often another script is drawn in place of one that would register more.
+_DRAWS: Final = 6
 
 _FAMILIES: Final[Table[Table[Anomaly]]] = Table((50, FRAMES), (34, ORDER), (16, DELIVERY))
 _COUNTS: Final = Table((66, 1), (22, 2), (8, 3), (4, 4))
@@ -112,6 +122,19 @@ def _bytes_of(kind: int) -> tuple[str, ...]:
     return tuple(labels)
 
 
+def new_names(script: Script) -> int:
+    """How many names a script may register that nobody has registered before it begins."""
+    names = set()
+    for step in script.steps:
+        for frame in step.frames if isinstance(step, Send) else ():
+            if frame.kind == frames.REGISTER_TYPE:
+                name = frame.values.get("username")
+                edits = tuple(edit for edit in frame.edits if edit.field != "public_key")
+                if edits or not isinstance(name, Name) or name.user not in script.registered:
+                    names.add((repr(name), edits))
+    return len(names)
+
+
 class Generator:
     """What a campaign runs next; the same seed, corpus and behaviour of the target give the same scripts.
 
@@ -123,19 +146,40 @@ class Generator:
 
     What batches are worth is learnt: on a server that closes after a wrong frame, as it may, or that limits the rate of requests,
     they shrink, down to `SMALLEST` frames. As long as the corpus is empty, its part goes to new conversations.
+
+    A target keeps all names that are registered, and lists them to whoever asks. So when scripts have registered `FEW_NAMES`,
+    of those that would register more only some are given, fewer and fewer, and others in their place. From `MANY_NAMES` on, a
+    target that can be started afresh had better be.
     """
 
     def __init__(self, seed: int) -> None:
         self.dice = SeededDice(seed)
         #: How many frames a batch has.
         self.batch_size = float(BATCH)
+        #: How many names the scripts so far may have registered.
+        self.names = 0
 
     def next(self, corpus: Corpus) -> Script:
         """The next script of a campaign."""
+        seed = corpus.untried() if self.dice.chance(50) else None
+        script = seed or self._fitting(corpus)
+        self.names += new_names(script)
+        return script
+
+    def renewed(self) -> None:
+        """Take note that the target was started afresh, and knows none of the names."""
+        self.names = 0
+
+    def _fitting(self, corpus: Corpus) -> Script:
+        """A script that registers no new names, unless there are few or the dice say so."""
+        for _ in range(_DRAWS):
+            script = self._drawn(corpus)
+            if self.names < FEW_NAMES or not new_names(script) or self.dice.chance(100 * FEW_NAMES / self.names):
+                break
+        return script
+
+    def _drawn(self, corpus: Corpus) -> Script:
         dice = self.dice
-        seed = corpus.untried() if dice.chance(50) else None
-        if seed is not None:
-            return seed
         roll = dice.below(100)
         if roll < 5:
             return self.batch()
