@@ -14,6 +14,7 @@ from cchatspec.conformance.harness.expect import (
     one_of,
     registered,
 )
+from cchatspec.conformance.harness.launch import USUAL_OPEN_FILES
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import deliver
@@ -176,6 +177,20 @@ def test_newcomer_after_a_hundred_connections(visitor: Peer, connect: Connect) -
     """After a hundred connections that came and went without a word, a new user is served"""
     for _ in range(100):
         connect(visitor.account).close()
+
+    assert connect(who="newcomer").register() == registered()
+
+
+@clause("ROBUST-CHURN")
+def test_more_connections_than_files(visitor: Peer, connect: Connect) -> None:
+    """After more connections, one at a time, than a process may have open files, a new user is served"""
+    for number in range(USUAL_OPEN_FILES + 20):
+        passing = connect(visitor.account)
+        # Each fourth is answered, so that no more of them wait to be accepted than any target lets wait.
+        ended = number % 4 == 0 and isinstance(passing.register(), Ending)
+        passing.close()
+        if ended:
+            break
 
     assert connect(who="newcomer").register() == registered()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -21,6 +22,9 @@ REFERENCE_COMMAND = shlex.join(
     [sys.executable, "-P", "-m", "cchatspec.cli", "serve", "--port", "{port}", "--store", "{tmp}/reference.db"]
 )
 
+#: How many files a process may have open on most systems, unless it asks for more.
+USUAL_OPEN_FILES = 1024
+
 #: Linux's call that has a process killed when the one that started it ends, even by SIGKILL; None elsewhere.
 _PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
@@ -36,8 +40,9 @@ class Launcher:
 
     In the command, `{port}` stands for a free port, and `{tmp}` for a folder of the target's own that goes when the suite ends.
 
-    The process runs in a session of its own, and is killed with whoever launched it where the system can do that (Linux). Its
-    output goes to a file, of which the end is shown when it fails.
+    The process runs in a session of its own, and is killed with whoever launched it where the system can do that (Linux). It may
+    have `USUAL_OPEN_FILES` files open until it raises that limit, so that what it forgets to close shows. Its output goes to a
+    file, of which the end is shown when it fails.
     """
 
     def __init__(self, command: str) -> None:
@@ -69,7 +74,7 @@ class Launcher:
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with(os.getpid()) if _PRCTL else None,
+                preexec_fn=_first_acts(os.getpid()),
             )
         except OSError as problem:
             raise TargetError(f"cannot start '{arguments[0]}': {problem.strerror or problem}") from None
@@ -148,17 +153,21 @@ class Launcher:
         return f"; it printed:\n{tail}" if tail else "; it printed nothing"
 
 
-def _end_with(parent: int) -> Callable[[], None]:
-    """What a new process does first so that it does not outlive its parent."""
-    assert _PRCTL is not None
+def _first_acts(parent: int) -> Callable[[], None]:
+    """What a new process does first: it binds its life to its parent's, and takes the usual limit of open files."""
     prctl = _PRCTL
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = USUAL_OPEN_FILES if soft == resource.RLIM_INFINITY else min(soft, USUAL_OPEN_FILES)
 
-    def bind() -> None:
+    def act() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        if prctl is None:
+            return
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it has ended before the call
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return bind
+    return act
 
 
 def accepts(host: str, port: int) -> bool:
