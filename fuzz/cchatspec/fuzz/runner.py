@@ -273,7 +273,7 @@ class Runner:
             is_ours = person.registered is True and person.keys == {account.key}
             if is_ours and letters.may_wait(account.name):
                 self._collect(account, journal)
-            is_clean = not letters.may_wait(account.name)
+            is_clean = not letters.may_wait(account.name) and not person.may_come_back
             letters.forget(account.name)
             if is_ours and is_clean and account.name[:6] not in strange and account.name[-6:] not in strange:
                 self.users.take_back(account)

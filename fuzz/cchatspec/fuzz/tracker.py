@@ -91,6 +91,11 @@ class Tracker:
         """Everybody who may be logged in here, nobody left out."""
         return self._users
 
+    @property
+    def is_login_open(self) -> bool:
+        """Whether a proof was sent that the target may still have to read."""
+        return self.logged_in_at == 0 or any(request.kind == LOGIN for request in self.guesses.pending)
+
     def suspect(self) -> Request | None:
         """What may have brought the target down: the first open request that is wrong, half a frame, or what was sent last."""
         wrong = next((request for request in self.guesses.pending if request.form is not Form.RIGHT), None)

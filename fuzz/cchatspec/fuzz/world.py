@@ -55,8 +55,15 @@ class Person:
 
     @property
     def is_gone(self) -> bool:
-        """Whether we have closed all connections that may be logged in as this user, and a target has to notice."""
-        return bool(self.sessions) and all(session.closed for session in self.sessions.values())
+        """Whether we have closed all connections that were logged in as this user, and a target has to notice."""
+        return bool(self.sessions) and all(
+            session.closed and not session.is_login_open for session in self.sessions.values()
+        )
+
+    @property
+    def may_come_back(self) -> bool:
+        """Whether a login may still be under way on a connection that we have closed."""
+        return any(session.closed and session.is_login_open for session in self.sessions.values())
 
     @property
     def may_be_registered(self) -> bool:
