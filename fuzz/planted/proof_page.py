@@ -33,8 +33,28 @@ Without a bug nothing may be found, whatever a server chooses where the protocol
 """
 
 
-def page(proof: Entry, bugs: tuple[Bug, ...]) -> str:
-    """The page as Markdown."""
+_SPEED = """
+## How fast it is
+
+`bench/fuzz.py` counts cases at the server, which runs on one core while the fuzzer runs on the other; what is a step towards a
+session and what is a fence is no case. boofuzz keeps no log and reads the reply to every request; `cchatspec fuzz` reads and
+judges every reply. Both take turns, and a ratio is the median over the pairs of turns.
+
+| cases a second | ratio | aim | cchatspec | boofuzz |
+|---|---|---|---|---|
+"""
+
+_DEPTH = """
+The deep bugs need REGISTER_USER, LOGIN_USER, LOGIN_USER, SET_STATUS and a SEND_MESSAGE of 300 bytes, on one connection.
+*In time* are the seeds with which the script was reduced to exactly these five frames within the limit.
+
+| seeds | in time | limit | median | worst |
+|---|---|---|---|---|
+"""
+
+
+def page(proof: Entry, bugs: tuple[Bug, ...], speed: Entry) -> str:
+    """The page as Markdown; `speed` is what `bench/fuzz.py` has kept."""
     seen = proof["bugs"]
     told = [_HEAD.format(count=len(bugs), seconds=proof.get("seconds", 0)), _summary(seen)]
     told += [
@@ -46,8 +66,30 @@ def page(proof: Entry, bugs: tuple[Bug, ...]) -> str:
     told += [f"- **{bug.name}** ({bug.kind}): {bug.text}\n" for bug in bugs]
     if proof["right"]:
         told += [_RIGHT, *(_right_row(label, entry) for label, entry in proof["right"].items())]
+    told += _speed(speed)
     told += [f"\nMeasured on {proof['machine']}, Python {proof['python']}, two cores that other programs used too.\n"]
     return "".join(told)
+
+
+def _speed(speed: Entry) -> list[str]:
+    rates = [entry for entry in speed.values() if "boofuzz" in entry]
+    depths = [entry for entry in speed.values() if "values" in entry]
+    told = [_SPEED] if rates else []
+    for each in rates:
+        cells = [
+            each["name"],
+            f"{each['ratio']:.2f}",
+            f"≥ {each['aim']:g}",
+            f"{each['ours']:,.0f}",
+            f"{each['boofuzz']:,.0f}",
+        ]
+        told.append(f"| {' | '.join(cells)} |\n")
+    told += [_DEPTH] if depths else []
+    for each in depths:
+        values, unit = each["values"], each["unit"]
+        cells = [each["name"], f"{each['met']} of {len(values)} (aim {each['aim']})", f"{each['limit']:g} {unit}"]
+        told.append(f"| {' | '.join([*cells, f'{median(values):.3g} {unit}', f'{max(values):.3g} {unit}'])} |\n")
+    return told
 
 
 def _summary(seen: Entry) -> str:

@@ -1,6 +1,6 @@
 """Runs the fuzzer and boofuzz against every planted bug for the same time, and the fuzzer against the right server.
 
-    python fuzz/planted/proving.py [--seconds S] [--right-seconds S] [--bug NAME…] [--missing] [--only bugs|right]
+    python fuzz/planted/proving.py [--seconds S] [--right-seconds S] [--bug NAME…] [--missing] [--only bugs|right|page]
 
 What was seen goes to `proof.json` beside this file, one entry at a time, and to `docs/fuzz-bench.md`. The time to find is that of
 the first finding, from the start of the campaign; its size is that of the script that it was reduced to, with all that is needed
@@ -32,6 +32,7 @@ ROOT = HERE.parents[1]
 PROOF = HERE / "proof.json"
 PAGE = ROOT / "docs" / "fuzz-bench.md"
 SERVER = HERE / "server.py"
+SPEED = ROOT / "bench" / "results" / "fuzz.json"
 HUNT = ROOT / "bench" / "boofuzz_hunt.py"
 
 #: What a program may take beyond its time, to start, to confirm and to end.
@@ -139,7 +140,18 @@ def keep(proof: Entry) -> None:
     for part, names in (("bugs", [bug.name for bug in BUGS]), ("right", list(readings()))):
         proof[part] = {name: proof[part][name] for name in names if name in proof[part]}
     PROOF.write_text(json.dumps(proof, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page(proof, BUGS), encoding="utf-8")
+    write_page(proof)
+
+
+def write_page(proof: Entry) -> None:
+    """Write the page."""
+    PAGE.write_text(page(proof, BUGS, read_speed()), encoding="utf-8")
+
+
+def read_speed() -> Entry:
+    """What `bench/fuzz.py` has measured."""
+    read: Entry = json.loads(SPEED.read_bytes()) if SPEED.exists() else {}
+    return read
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
@@ -151,12 +163,15 @@ def main(arguments: Iterable[str] | None = None) -> None:
     )
     parser.add_argument("--bug", action="append", choices=[bug.name for bug in BUGS], help="only this bug")
     parser.add_argument("--missing", action="store_true", help="only what proof.json lacks")
-    parser.add_argument("--only", choices=("bugs", "right"))
+    parser.add_argument("--only", choices=("bugs", "right", "page"), help="`page` writes the page again")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--boofuzz", default=sys.executable, metavar="PYTHON", help="the Python in which boofuzz is installed"
     )
     given = parser.parse_args(None if arguments is None else list(arguments))
+    if given.only == "page":
+        write_page(read_proof())
+        return
     proof = read_proof() | {"machine": platform.platform(), "python": platform.python_version()}
     if given.only != "right":
         proof["seconds"] = given.seconds
