@@ -84,12 +84,18 @@ def read_options(arguments: list[str] | None = None) -> None:
     parser.add_argument("--close", choices=("fin", "rst"), default="fin", help="how it ends connections")
     parser.add_argument("--store", default="", metavar="FILE", help="keep users and queues in FILE")
     parser.add_argument("--partial", type=float, default=10.0, metavar="S", help="seconds that half a frame may stand")
+    parser.add_argument(
+        "--connections", type=int, metavar="N", help="connections at once, if not what the reading says"
+    )
+    parser.add_argument("--users", type=int, metavar="N", help="users at most, if not what the reading says")
     given = parser.parse_args(arguments)
     CHOSEN.port, CHOSEN.store, CHOSEN.reset = given.port, given.store, given.close == "rst"
     CHOSEN.faults = frozenset(given.fault)
     CHOSEN.points.update(given.point)
     CHOSEN.limits.partial_s = given.partial
     _set_limits(CHOSEN.limits)
+    CHOSEN.limits.connections = given.connections or CHOSEN.limits.connections
+    CHOSEN.limits.users = given.users or CHOSEN.limits.users
 
 
 def _reading(text: str) -> tuple[str, str]:

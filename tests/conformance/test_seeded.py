@@ -111,3 +111,29 @@ def test_the_right_server_passes_a_family_under_other_readings(judge: Judge) -> 
     verdict = judge(*launch(*words, "--close", "rst"), "--select", "QUEUE-*")
 
     assert verdict.ids("fail", "warn", "inconclusive") == []
+
+
+def test_a_server_that_turns_connections_away_beyond_a_few_is_right(judge: Judge) -> None:
+    verdict = judge(*launch("--connections", "40"), "--select", "ROBUST-CROWD", "--select", "OPEN/connection-limit")
+
+    assert (
+        verdict.ids("fail", "warn", "inconclusive"),
+        verdict.results["open_points"]["connection-limit"]["observed"],
+    ) == ([], "limited")
+
+
+@pytest.mark.parametrize(
+    ("delivery", "invisible", "observed"),
+    [("poll", "pushed", "poll"), ("login", "pushed", "login"), ("both", "queued", "both"), ("poll", "queued", "poll")],
+)
+def test_when_queued_messages_come_is_observed(judge: Judge, delivery: str, invisible: str, observed: str) -> None:
+    points = ["--point", f"queued-delivery={delivery}", "--point", f"invisible={invisible}"]
+    verdict = judge(*launch(*points), "--select", "OPEN/queued-delivery")
+
+    assert verdict.results["open_points"]["queued-delivery"]["observed"] == observed
+
+
+def test_a_registration_that_is_refused_later_blocks_and_fails_nothing_else(judge: Judge) -> None:
+    verdict = judge(*launch("--users", "30"), "--select", "KEY-*")
+
+    assert (verdict.ids("fail", "warn"), verdict.blockers()) == ([], {"REG-OK"})
