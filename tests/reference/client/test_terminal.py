@@ -19,7 +19,7 @@ from cchatspec.reference.client import Unreachable
 from cchatspec.reference.client.entry import Key, Settings
 from cchatspec.reference.client.terminal import run as run_chat
 
-CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
+CTRL_C, CTRL_D, UP, ALT_ENTER = "\x03", "\x04", "\x1b[A", "\x1b\r"
 
 
 class Paper(io.StringIO):
@@ -85,6 +85,35 @@ def test_people_chat_both_ways(tmp_path: Path) -> None:
             assert (await anext(bob.messages())).text == "hello"
             await bob.send("alice", "hi \x1b[31m")
             await alice.paper.shows("bob: hi \\x1b[31m")
+
+    run(conversation)
+
+
+def test_alt_enter_begins_another_line_of_a_message(tmp_path: Path) -> None:
+    async def conversation() -> None:
+        async with at_home(tmp_path) as (home, alice), home.login("bob") as bob:
+            await alice.types("/to bob\r", "bob>")
+            await alice.types(f"first{ALT_ENTER}second{ALT_ENTER}{ALT_ENTER}last\r", "[delivered]")
+            assert (await anext(bob.messages())).text == "first\nsecond\n\nlast"
+
+    run(conversation)
+
+
+def test_a_message_of_several_lines_can_be_had_again(tmp_path: Path) -> None:
+    async def conversation() -> None:
+        async with at_home(tmp_path) as (home, alice), home.login("bob") as bob:
+            await alice.types("/to bob\r", "bob>")
+            await alice.types(f"one{ALT_ENTER}two\r", "[delivered]")
+            await alice.types(f"{UP}!\r", "[delivered]")
+            assert [(await anext(bob.messages())).text for _ in range(2)] == ["one\ntwo", "one\ntwo!"]
+
+    run(conversation)
+
+
+def test_the_help_tells_of_alt_enter(tmp_path: Path) -> None:
+    async def conversation() -> None:
+        async with at_home(tmp_path) as (_, alice):
+            await alice.types("/help\r", "Alt-Enter begins another line")
 
     run(conversation)
 

@@ -129,7 +129,9 @@ async def _reconnect(room: Room, _: str) -> None:
 async def _help(room: Room, _: str) -> None:
     for word, order in ORDERS.items():
         room.note(_LINE.format(f"{word} {order.argument}", order.help))
-    room.note("Anything else is a message; // at its start stands for one slash.")
+    room.note(
+        "Anything else is a message; // at its start stands for one slash, and Alt-Enter begins another line of it."
+    )
 
 
 async def _quit(room: Room, _: str) -> None:

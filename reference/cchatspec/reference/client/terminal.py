@@ -46,6 +46,7 @@ class Terminal:
             completer=_Names(self),
             key_bindings=_keys(),
             bottom_toolbar=self._state,
+            prompt_continuation=lambda width, number, wraps: " " * width,
             style=_STYLE,
         )
 
@@ -106,8 +107,12 @@ class _Names(Completer):
 
 
 def _keys() -> KeyBindings:
-    """Ctrl-C discards what is typed, and leaves if that is nothing."""
+    """Ctrl-C discards what is typed, and leaves if that is nothing; Alt-Enter begins another line of the same message."""
     keys = KeyBindings()
+
+    @keys.add("escape", "enter")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.newline(copy_margin=False)
 
     @keys.add("c-c")
     def _(event: KeyPressEvent) -> None:
