@@ -156,6 +156,7 @@ class Runner:
         talk = Conversation(self.setting, script, cast, journal, self._probe)
         talk.run()
         talk.close()
+        trace.accounts = {user: (account.name, account.key) for user, account in cast.accounts.items()}
         trace.frames, trace.answered = talk.frames, model.answered
         trace.triples = list(model.triples)
         trace.delivered = talk.is_whole and not talk.refused
