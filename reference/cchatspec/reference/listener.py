@@ -1,8 +1,9 @@
 """Accepting connections, and not accepting any more while descriptors are short.
 
-As a rule the event loop accepts, which is fastest. But a loop that runs out of file descriptors either tries in vain, over and
-over, or drops connections without a word. So when the limit comes near, we accept ourselves, one by one, and stop before it. Who
-connects then waits in the system's queue until somebody leaves.
+uvloop accepts for us, which is fastest. But when it runs out of file descriptors, it drops connections without a word. So when
+the limit comes near, we accept ourselves, one by one, and stop before it. Who connects then waits in the system's queue until
+somebody leaves. asyncio's own loop is no faster than we are, and complains once a second while others have taken the descriptors:
+there we always accept ourselves.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Listener:
             # They go on listening when the loop's are closed.
             self._sockets = [socket.socket(fileno=os.dup(each.fileno())) for each in self._server.sockets]
             self._capacity = _spare_descriptors()
-        if self._capacity < _NEAR:
+        if self._sockets and (self._capacity < _NEAR or isinstance(self._loop, asyncio.SelectorEventLoop)):
             self._take_over()
         return bound
 
