@@ -84,6 +84,14 @@ def test_a_file_that_holds_no_results_is_said_so(data: bytes, word: str, tmp_pat
         read_report(path)
 
 
+def test_a_case_without_a_clause_is_damage(tmp_path: Path) -> None:
+    path = written(BOTH[0], tmp_path)
+    path.write_text(path.read_text(encoding="utf-8").replace('"FRAME-LAYOUT"\n', "\n", 1), encoding="utf-8")
+
+    with pytest.raises(ResultsError, match="the case 'FRAME-LAYOUT/x' has no clause"):
+        read_report(path)
+
+
 def test_keys_of_later_versions_are_passed_over(tmp_path: Path) -> None:
     path = written(BOTH[0], tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"later": 1}))

@@ -137,6 +137,12 @@ def test_that_an_output_cannot_be_written_is_found_out_beforehand(saved: Path, o
         check_outputs(options)
 
 
+def test_a_folder_is_no_file_to_write_to(saved: Path) -> None:
+    done = report("run.json", "--badge", str(saved))
+
+    assert (done.exit_code, done.stderr) == (2, f"cannot write {saved}: it is a folder\n")
+
+
 def test_finding_out_leaves_nothing_behind(saved: Path) -> None:
     check_outputs(ReportOptions(junit=Path("r.xml"), badge=Path("b.svg")))
 

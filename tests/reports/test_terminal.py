@@ -172,3 +172,22 @@ def test_a_fence_is_marked_once(text: str) -> None:
     wire = [WireLine(0.1, 1, "sent", text, part="fence")]
 
     assert shown(results(changed(failed("x"), wire=wire))).count("(fence)") == 1
+
+
+def test_a_flaky_case_says_how_often_it_did_what() -> None:
+    assert "flaky    pass in 1, fail in 2" in shown(results(changed(failed("x"), runs={"pass": 1, "fail": 2})))
+
+
+def test_of_a_long_wire_log_the_end_is_shown() -> None:
+    wire = [WireLine(float(ms), 1, "sent", f"frame {ms}.") for ms in range(30)]
+    text = shown(results(changed(failed("x"), wire=wire)))
+
+    assert ("frame 13." in text, "frame 14." in text, "(14 earlier lines are in the JSON)" in text) == (
+        False,
+        True,
+        True,
+    )
+
+
+def test_a_failure_without_a_comparison_says_its_reason() -> None:
+    assert "reason   it died" in shown(results(changed(failed("x"), reason="it died", came=None, expected=None)))
