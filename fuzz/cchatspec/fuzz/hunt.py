@@ -108,7 +108,11 @@ class _Question:
 
     def _ask(self, script: Script) -> bool:
         how = self._how
-        return any(self._hunt.checked(script, (), self._violation, fresh=how.fresh) for _ in range(how.tries))
+        if not any(self._hunt.checked(script, (), self._violation, fresh=how.fresh) for _ in range(how.tries)):
+            return False
+        # A crash may be late, and be by what ran before. The target has been started again by now, so one more run tells.
+        is_sure = how.fresh or self._violation.kind != "crash"
+        return is_sure or self._hunt.checked(script, (), self._violation)
 
 
 class Hunt:
@@ -124,8 +128,7 @@ class Hunt:
         self._runner = runner
         self._is_stopped = is_stopped
         self._count = count
-        self._until = 0.0
-        self._last: Quarry | None = None
+        self._until = self._longest = 0.0
 
     def pursue(
         self, trace: Trace, violation: Violation, history: Sequence[Script], longest: float = LONGEST_S
@@ -135,15 +138,16 @@ class Hunt:
         Raises:
             TargetError: the target cannot be started again.
         """
+        self._longest = longest
         self._until = monotonic() + longest
-        self._last = None
         first = Quarry(trace.script, (), 0, 0, trace, violation, time())
-        if not self._is_back():
+        if not self.is_there():
             return first
         try:
             return self._plain(trace.script, violation) or self._with_history(trace.script, violation, history)
         except Stop:
-            return self._last
+            # No time is left to make it small, but for what it is worth as it is.
+            return self.replay(trace.script, (), violation, REPLAYS) if self.is_there() else first
 
     def replay(self, script: Script, before: Sequence[Script], violation: Violation, times: int) -> Quarry | None:
         """Replay a script so often from a fresh start; None if it never shows.
@@ -156,6 +160,8 @@ class Hunt:
         for _ in range(times):
             if self._is_stopped() and done:
                 break
+            if not self.is_there():
+                break
             self._runner.renew()
             done += 1
             found = self._run(script, before, violation)
@@ -163,7 +169,7 @@ class Hunt:
             seen = found or seen
         return _counted(seen, shown, done) if seen else None
 
-    def _is_back(self) -> bool:
+    def is_there(self) -> bool:
         """Whether the target accepts connections; one that others start is waited for."""
         if self._runner.target.launcher is not None:
             return True
@@ -181,6 +187,7 @@ class Hunt:
         small = minimise(script, _Question(self, violation, script, how))
         found = self.replay(small, (), violation, REPLAYS)
         if found is None and not how.fresh:
+            self._until = monotonic() + self._longest
             again = _Question(self, violation, script, _How(tries=2, fresh=True))
             if again(script):
                 found = self.replay(minimise(script, again, _FRESH_BUDGET), (), violation, REPLAYS)
@@ -231,13 +238,11 @@ class Hunt:
         Raises:
             Stop: time is up, or the user wants an end.
         """
-        if self._is_stopped() or monotonic() > self._until:
+        if self._is_stopped() or monotonic() > self._until or not self.is_there():
             raise Stop
         if fresh:
             self._runner.renew()
-        found = self._run(script, before, violation)
-        self._last = found or self._last
-        return found is not None
+        return self._run(script, before, violation) is not None
 
     def _run(self, script: Script, before: Sequence[Script], violation: Violation) -> Quarry | None:
         for one in before:

@@ -54,7 +54,7 @@ _MOST_TRIES = 2
 _KNOWN_REPLAYS = 3
 
 #: A violation is run down for at most this part of the whole time, and for so many seconds at least.
-_SHARE, _SHORTEST_S = 0.25, 20.0
+_SHARE, _SHORTEST_S = 0.25, 30.0
 
 
 class Session:
@@ -192,6 +192,9 @@ class Session:
             self._tell(Missed(f"{violation.kind}: {title_of(violation)}. {violation.text}"))
         else:
             self._keep(quarry, violation, at)
+        if not self._hunt.is_there():
+            where = f"{self._target.host}:{self._target.port}"
+            raise TargetError(f"nobody accepts connections at {where} any more")
 
     def _suspect(self) -> None:
         """Pursue a leak."""
