@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from time import monotonic
 
 from cchatspec.conformance.harness.launch import accepts
@@ -119,8 +120,8 @@ class Line:
         tracker, setting = self.tracker, self.setting
         for name in tracker.users:
             if tracker.is_surely(name):
-                return build(GetPublicKey(name))
-        return build(RegisterUser(*setting.resident))
+                return _asks_for_key(name)
+        return _registers(*setting.resident)
 
     # Receiving
 
@@ -205,6 +206,16 @@ class Line:
             self.link.close()
         if not self.tracker.ended:
             self.tracker.closed_by_us()
+
+
+@lru_cache(maxsize=256)
+def _asks_for_key(name: bytes) -> bytes:
+    return build(GetPublicKey(name))
+
+
+@lru_cache(maxsize=4)
+def _registers(name: bytes, key: bytes) -> bytes:
+    return build(RegisterUser(name, key))
 
 
 def log_in(line: Line, name: bytes, sign: Callable[[bytes], bytes]) -> bool:

@@ -21,11 +21,13 @@ from cchatspec.fuzz.tracker import Tracker
 from cchatspec.fuzz.users import Users
 from cchatspec.fuzz.world import Person, World
 from cchatspec.spec import (
+    Error,
     Frame,
     IncomingMessage,
     MalformedPayload,
     Message,
     MessageAck,
+    RegisterResponse,
     StatusUpdate,
     UnknownType,
     UserListResponse,
@@ -110,7 +112,7 @@ class Model:
         try:
             if frame.type & 0x80:
                 message = parse(frame.type, frame.payload)
-                code = getattr(message, "error_code", None)
+                code = message.error_code if isinstance(message, Error | RegisterResponse) else None
                 if code is None or 1 <= code <= 8:
                     return message
                 self._report(tracker, wording.undefined_code(message, code))

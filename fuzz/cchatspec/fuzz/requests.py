@@ -7,7 +7,7 @@ script where its last byte was sent; the field that was edited is taken from whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
@@ -29,6 +29,7 @@ SURE_SIZE: Final = 1000
 REGISTER, LOGIN, GET_KEY, SEND = 0x01, 0x02, 0x03, 0x04
 POLL, SET_STATUS, LIST, LOGOUT = 0x05, 0x06, 0x07, 0x08
 
+_LONGEST: Final = HEADER_SIZE + CLIENT_PAYLOAD_LIMIT
 _NAMES: Final = {int(kind): kind.name for kind in MessageType}
 _PORTABLE: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 _PORTABLE_LENGTH: Final = 31
@@ -126,10 +127,16 @@ class Stream:
         pending = self._reader.pending
         return len(pending) >= 5 and int.from_bytes(pending[:4], "big") > SURE_SIZE
 
-    def feed(self, data: bytes, place: Place) -> Iterator[Request]:
+    def feed(self, data: bytes, place: Place) -> Sequence[Request]:
         """The requests that are whole with these bytes."""
         if self.is_lost:
-            return
+            return ()
+        if not self._reader and int.from_bytes(data[:4], "big") + HEADER_SIZE == len(data) <= _LONGEST:
+            # How most come: one whole frame.
+            return (read(data[4], data[HEADER_SIZE:], place),)
+        return list(self._split(data, place))
+
+    def _split(self, data: bytes, place: Place) -> Iterator[Request]:
         field = self._field if self._reader and self._field else place.field
         try:
             for frame in self._reader.feed(data):
