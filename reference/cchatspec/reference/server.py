@@ -208,10 +208,9 @@ class Server:
         if after > self._committed or other.outbox or peer.outbox:
             self.carry_out([Send(number, incoming, after), Send(peer.number, ack, after)])
             return
-        if not other.transport.is_closing():
-            other.transport.write(incoming)
-        if not peer.transport.is_closing():
-            peer.transport.write(ack)
+        # A transport that has lost its connection, and has not told us yet, takes and drops them.
+        other.transport.write(incoming)
+        peer.transport.write(ack)
         if other.is_full or peer.is_full:
             self._flush(other)
             self._flush(peer)
