@@ -146,7 +146,7 @@ def _replace(tree: ast.AST, old: ast.AST, new: ast.AST) -> None:
 def _reachable(node: ast.AST) -> Iterator[ast.AST]:
     """All nodes that a run without faults may come to."""
     for name, value in ast.iter_fields(node):
-        if name in ("annotation", "returns", "decorator_list") or (name == "body" and _is_seeded(node)):
+        if name in ("annotation", "returns", "decorator_list") or (name in ("test", "body") and _is_seeded(node)):
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not _is_fault(child) and not isinstance(child, ast.JoinedStr):

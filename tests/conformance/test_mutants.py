@@ -39,7 +39,7 @@ def test_a_mistake_that_people_make_is_among_them(source: str, change: tuple[str
     ],
 )
 def test_what_no_run_can_reach_is_left_alone(source: str) -> None:
-    assert {before for before, _ in changes(source)} <= {"x and fault('no-ack')"}
+    assert changes(source) == []
 
 
 def test_each_has_one_line_changed() -> None:
