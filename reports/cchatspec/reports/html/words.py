@@ -60,7 +60,7 @@ MEANINGS: dict[str, str] = {
 def visible(text: str) -> Markup:
     """Text of others as HTML: escaped, with control characters visible, isolated from the text around it."""
     if not _NOT_SHOWN.search(text):
-        return Markup("<bdi>{}</bdi>").format(text)
+        return Markup("<bdi>") + text + Markup("</bdi>")
     return Markup("<bdi>") + Markup("").join(_piece(part) for part in _parts(text)) + Markup("</bdi>")
 
 
@@ -84,7 +84,7 @@ def _piece(part: tuple[bool, str]) -> Markup:
 
 def clean(value: object) -> object:
     """What stands in the page without further ado, such as an attribute: text in one line, printable, and not endless."""
-    if not isinstance(value, str) or isinstance(value, Markup):
+    if type(value) is not str or (len(value) <= _ATTRIBUTE and value.isprintable()):
         return value
     return plain(cut(value, _ATTRIBUTE))
 

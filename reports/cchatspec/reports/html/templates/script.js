@@ -39,7 +39,7 @@
   const items = all(".fil");
   const holders = all(".holder").reverse();
   const texts = new Map();
-  const textOf = (item) => { if (!texts.has(item)) texts.set(item, `${item.id} ${item.dataset.t ?? ""} ${item.textContent}`.toLowerCase()); return texts.get(item); };
+  const textOf = (item) => { if (!texts.has(item)) texts.set(item, `${item.id} ${item.dataset.t ?? ""} ${item.title} ${item.textContent}`.toLowerCase()); return texts.get(item); };
   function filter() {
     const verdicts = all("[name=verdict]:checked", form).map((box) => box.value);
     const [level, family] = [form.level.value, form.family.value];
