@@ -1,13 +1,14 @@
 """Runs scripts against a target and judges what comes: the fuzzer's hands and eyes.
 
 A run lends accounts to the script's users, carries out its steps, reads what is certain to come, collects what was queued, and
-gives back a trace. Between scripts a pair of bystanders chats, who must notice nothing. Nothing that a target does makes a run
-raise; only a target that cannot be started again does.
+gives back a trace. Between scripts a pair of bystanders chats, who must notice nothing; if they do, the last scripts are run
+again one by one, to find the one that did it. Nothing that a target does makes a run raise; only a target that cannot be started
+again does.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from time import monotonic
 
@@ -17,21 +18,18 @@ from cchatspec.conformance.harness.target import Target
 from cchatspec.fuzz.bystanders import Pair
 from cchatspec.fuzz.connection import Link
 from cchatspec.fuzz.conversation import Conversation
+from cchatspec.fuzz.hosting import Host
 from cchatspec.fuzz.judge import state_of
-from cchatspec.fuzz.line import Journal, Line, Setting, log_in
+from cchatspec.fuzz.line import Journal, Line, Setting
 from cchatspec.fuzz.model import Model
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace, Violation
-from cchatspec.fuzz.users import Account, Cast, Users
-from cchatspec.spec import GetMessages, RegisterUser
+from cchatspec.fuzz.users import Cast, Users
 
 #: A reply may take so many round trips, and so many seconds at least and at most.
 _ROUND_TRIPS = 50
 _SHORTEST_S = 0.25
 _LONGEST_S = 5.0
-
-#: So many accounts are registered at once.
-_AT_ONCE = 16
 
 #: The pair is asked after so many scripts, and after each with a trick of delivery.
 _PAIR_EVERY = 8
@@ -42,7 +40,7 @@ _DYING_S = 1.0
 #: The pair asks for the list of users every so many times.
 _LIST_EVERY = 8
 
-_COLLECTOR, _REGISTRAR, _PROBE = -3, -4, -5
+_REGISTRAR, _PROBE = -4, -5
 
 
 Connect = Callable[[int, tuple[str, int], float], Link]
@@ -69,6 +67,7 @@ class Runner:
         self.refused: Counter[str] = Counter()
         self._runs = 0
         self._since_pair = self._since_list = 0
+        self._recent: deque[Script] = deque(maxlen=_PAIR_EVERY * 2)
         self._before: tuple[Script, str, str, str, int] | None = None
         self._begin()
 
@@ -78,12 +77,13 @@ class Runner:
         """Learn the target's round trip and register the resident, whose name fences ask for."""
         self.model = Model(self.users)
         self.setting = Setting(self.target.address, self.model, deadline=_LONGEST_S, connect=self._connect)
+        self._host = Host(self.setting, self.users)
         self._pair: Pair | None = None
         for _ in range(1000):
             resident = self.users.new()
             line = Line(self.setting, _REGISTRAR, Journal())
             began = monotonic()
-            came = self._register(line, [resident])
+            came = self._host.register(line, [resident])
             self.setting.deadline = min(max(_ROUND_TRIPS * (monotonic() - began), _SHORTEST_S), _LONGEST_S)
             line.close()
             if came:
@@ -150,8 +150,11 @@ class Runner:
         model.answered = 0
         self.users.signatures.clear()
         self._runs += 1
-        cast = self._cast(script, trace)
+        cast = self._host.cast(script, self._runs)
         if cast is None:
+            trace.refused.append("registration")
+            talk = Conversation(self.setting, script, Cast(self.users, {}, self._runs), journal, self._probe)
+            self._serves(trace, talk)
             return self._done(trace)
         talk = Conversation(self.setting, script, cast, journal, self._probe)
         talk.run()
@@ -166,12 +169,29 @@ class Runner:
         if model.limits > limits:
             trace.refused.append("ERROR 06")
             trace.delivered = False
-        return self._done(trace, talk)
+        self._host.pace(refused=model.limits > limits)
+        self._done(trace, talk)
+        return trace if thorough else self._attributed(trace)
+
+    def _attributed(self, trace: Trace) -> Trace:
+        """Where bystanders noticed something, the trace of the script that brings it about, if one by itself does."""
+        self._recent.append(trace.script)
+        noticed = {violation.outcome for violation in trace.violations if violation.state == "bystander"}
+        if not noticed or any(violation.state != "bystander" for violation in trace.violations):
+            return trace
+        recent = list(dict.fromkeys(reversed(self._recent)))
+        self._recent.clear()
+        self.renew()
+        for script in recent:
+            again = self.run(script, thorough=True)
+            if noticed & {violation.outcome for violation in again.violations}:
+                return again
+        return trace
 
     def _afterwards(self, trace: Trace, talk: Conversation, cast: Cast, journal: Journal, *, thorough: bool) -> None:
         """Collect what was queued, take the accounts back, and ask the bystanders."""
         model = self.model
-        self._settle(cast, journal)
+        self._host.settle(cast, journal)
         self._since_pair += 1
         before = len(model.violations)
         if thorough or talk.tricks or model.violations or self._since_pair >= _PAIR_EVERY:
@@ -229,77 +249,6 @@ class Runner:
         kept = [violation for violation in trace.violations if violation.kind not in ("disconnect", "hang")]
         trace.violations = [Violation("crash", state, request, field, how, "ROBUST-ALIVE", text, step), *kept]
 
-    # Accounts
-
-    def _cast(self, script: Script, trace: Trace) -> Cast | None:
-        lent: dict[str, Account] = {}
-        for user in script.registered:
-            account = self.users.lend() or self._new_account()
-            if account is None:
-                trace.refused.append("registration")
-                return None
-            lent[user] = account
-        for account in lent.values():
-            self.model.world.admit(account, registered=True)
-        cast = Cast(self.users, lent, self._runs)
-        for user in _users_of(script):
-            self.model.world.admit(cast.account(user), registered=user in lent)
-        return cast
-
-    def _new_account(self) -> Account | None:
-        """Register some accounts, and lend one."""
-        line = Line(self.setting, _REGISTRAR, Journal())
-        made = self._register(line, [self.users.new() for _ in range(_AT_ONCE)])
-        line.close()
-        self.model.forget(line.tracker)
-        self.users.pool.extend(made)
-        return self.users.lend()
-
-    def _register(self, line: Line, accounts: list[Account]) -> list[Account]:
-        """Register accounts on a line, and give back those that were taken."""
-        world = self.model.world
-        for account in accounts:
-            world.admit(account, registered=False)
-            line.queue_message(RegisterUser(account.name, account.key))
-        line.flush()
-        line.wait()
-        return [account for account in accounts if world.person(account.name).registered]
-
-    def _settle(self, cast: Cast, journal: Journal) -> None:
-        """Collect what was queued for the script's users, and take those back who are as they were."""
-        world, letters = self.model.world, self.model.letters
-        strange = b" ".join(self.model.world.prune()).lower()
-        for account in cast.accounts.values():
-            person = world.person(account.name)
-            is_ours = person.registered is True and person.keys == {account.key}
-            if is_ours and letters.may_wait(account.name):
-                self._collect(account, journal)
-            is_clean = not letters.may_wait(account.name) and not person.may_come_back
-            letters.forget(account.name)
-            if is_ours and is_clean and account.name[:6] not in strange and account.name[-6:] not in strange:
-                self.users.take_back(account)
-            else:
-                world.forget(account)
-
-    def _collect(self, account: Account, journal: Journal) -> None:
-        """Log in as somebody for whom messages may wait, and read them."""
-        line = Line(self.setting, _COLLECTOR, journal)
-        letters = self.model.letters
-        try:
-            if not log_in(line, account.name, lambda challenge: self.users.sign(account, challenge)):
-                return
-            line.queue_message(GetMessages())
-            line.fence()
-            line.flush()
-            line.wait()
-            due = letters.queued(account.name)
-            if due and not line.wait(until=lambda: not letters.queued(account.name)) and line.is_open:
-                for letter in letters.queued(account.name)[:1]:
-                    self.model.report_lost(letter)
-        finally:
-            line.close()
-            self.model.forget(line.tracker)
-
     # Whether it lives
 
     def alive(self) -> bool:
@@ -322,7 +271,7 @@ class Runner:
         self._since_pair = 0
         if self._pair is None or not self._pair.is_fit:
             self._close_lines()
-            self._pair = Pair.meet(self.setting, self.users, journal, self._register)
+            self._pair = Pair.meet(self.setting, self.users, journal, self._host.register)
         if self._pair is not None:
             self._pair.chat(journal)
             self._since_list += 1
@@ -341,15 +290,3 @@ def _place(talk: Conversation) -> tuple[str, str, str, int]:
     if request is None:
         return state_of(mode), "(none)", "", -1
     return state_of(mode), request.name, request.place.field, request.place.step
-
-
-def _users_of(script: Script) -> list[str]:
-    """All users that a script speaks of, in their order."""
-    found = dict.fromkeys(script.registered)
-    for step in script.steps:
-        for frame in getattr(step, "frames", ()):
-            for value in frame.values.values():
-                user = getattr(value, "user", None)
-                if user is not None:
-                    found[user] = None
-    return list(found)

@@ -1,0 +1,135 @@
+"""Who plays in a script: accounts are registered, lent to its users, and taken back when nothing of the script is left on them.
+
+What waits for somebody after a script is collected, and judged as it comes. An account that may still have something waiting, or
+whose name may have become somebody else's, is used no more.
+
+A limit of the target's is kept to: the more it refuses, the more accounts take turns, and the longer we wait between scripts.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from cchatspec.fuzz.line import Journal, Line, Setting, log_in
+from cchatspec.fuzz.script import Script
+from cchatspec.fuzz.users import Account, Cast, Users
+from cchatspec.spec import GetMessages, RegisterUser
+
+#: So many accounts are registered at once.
+_AT_ONCE: Final = 16
+
+#: So many accounts take turns at most.
+_MOST_ACCOUNTS: Final = 1024
+
+#: How long a pause is after the first refusal of several in a row, and at most, in seconds.
+_FIRST_PAUSE_S: Final = 0.01
+_LONGEST_PAUSE_S: Final = 1.0
+
+#: So many refusals in a row are met with other accounts alone.
+_PATIENCE: Final = 3
+
+_COLLECTOR, _REGISTRAR = -3, -4
+
+
+class Host:
+    """Looks after the accounts of one target since its last fresh start."""
+
+    def __init__(self, setting: Setting, users: Users) -> None:
+        self._setting = setting
+        self._model = setting.model
+        self._users = users
+        self._refusals = 0
+
+    # Before a script
+
+    def cast(self, script: Script, execution: int) -> Cast | None:
+        """Who plays the users of a script; None if the target registers nobody."""
+        lent: dict[str, Account] = {}
+        for user in script.registered:
+            account = self._lend()
+            if account is None:
+                return None
+            lent[user] = account
+        cast = Cast(self._users, lent, execution)
+        for user in _users_of(script):
+            self._model.world.admit(cast.account(user), registered=user in lent)
+        return cast
+
+    def _lend(self) -> Account | None:
+        users = self._users
+        if len(users.pool) < min(_AT_ONCE, users.size) // 2 or (self._refusals and len(users.pool) < users.size // 2):
+            line = Line(self._setting, _REGISTRAR, Journal())
+            users.pool.extendleft(self.register(line, [users.new() for _ in range(_AT_ONCE)]))
+            line.close()
+            self._model.forget(line.tracker)
+        return users.lend()
+
+    def register(self, line: Line, accounts: list[Account]) -> list[Account]:
+        """Register accounts on a line, and give back those that were taken."""
+        world = self._model.world
+        for account in accounts:
+            world.admit(account, registered=False)
+            line.queue_message(RegisterUser(account.name, account.key))
+        line.flush()
+        line.wait()
+        return [account for account in accounts if world.person(account.name).registered]
+
+    def pace(self, *, refused: bool) -> None:
+        """Take a refusal for what it is: other accounts take turns, and if that does not help, we wait a while."""
+        if not refused:
+            self._refusals = 0
+            return
+        self._refusals += 1
+        self._users.size = min(2 * self._users.size, _MOST_ACCOUNTS)
+        if self._refusals > _PATIENCE:
+            time.sleep(min(_FIRST_PAUSE_S * 2 ** (self._refusals - _PATIENCE), _LONGEST_PAUSE_S))
+
+    # After a script
+
+    def settle(self, cast: Cast, journal: Journal) -> None:
+        """Collect what was queued for the script's users, and take those back who are as they were."""
+        world, letters = self._model.world, self._model.letters
+        strange = b" ".join(world.prune()).lower()
+        for account in cast.accounts.values():
+            person = world.person(account.name)
+            is_ours = person.registered is True and person.keys == {account.key}
+            if is_ours and letters.may_wait(account.name):
+                self._collect(account, journal)
+            is_clean = not letters.may_wait(account.name) and not person.may_come_back
+            letters.forget(account.name)
+            if is_ours and is_clean and account.name[:6] not in strange and account.name[-6:] not in strange:
+                self._users.take_back(account)
+            else:
+                world.forget(account)
+
+    def _collect(self, account: Account, journal: Journal) -> None:
+        """Log in as somebody for whom messages may wait, and read them."""
+        line = Line(self._setting, _COLLECTOR, journal)
+        letters = self._model.letters
+        try:
+            if not log_in(line, account.name, lambda challenge: self._users.sign(account, challenge)):
+                return
+            line.queue_message(GetMessages())
+            line.fence()
+            line.flush()
+            line.wait()
+            due = letters.queued(account.name)
+            if due and not line.wait(until=lambda: not letters.queued(account.name)) and line.is_open:
+                for letter in letters.queued(account.name)[:1]:
+                    self._model.report_lost(letter)
+        finally:
+            line.close()
+            self._model.forget(line.tracker)
+
+
+def _users_of(script: Script) -> list[str]:
+    """All users that a script speaks of, in their order."""
+    found = dict.fromkeys(script.registered)
+    for step in script.steps:
+        for frame in getattr(step, "frames", ()):
+            for value in frame.values.values():
+                user = getattr(value, "user", None)
+                if user is not None:
+                    found[user] = None
+    return list(found)
