@@ -26,7 +26,7 @@ from cchatspec.fuzz.encode import fields_of
 from cchatspec.fuzz.frames import edited, frame_size
 from cchatspec.fuzz.mutate import mutate, splice
 from cchatspec.fuzz.script import Edit, Fence, Frame, Name, Script, Send
-from cchatspec.fuzz.trace import Trace
+from cchatspec.fuzz.trace import Ended, Received, Trace
 from cchatspec.fuzz.wrong import strange, wrong
 from cchatspec.spec.model import PrefixedBytes, UInt
 
@@ -91,9 +91,15 @@ def _pile(draft: Draft, line: Line, count: int) -> list[Frame]:
     pile: list[Frame] = []
     while len(pile) < count:
         frame = strange(dice) if dice.chance(8) else wrong(dice, request(draft, line), in_step=True)
-        if frame_size(frame) <= _SMALL or dice.chance(3):
+        if (frame_size(frame) <= _SMALL or dice.chance(3)) and not _ends(frame):
             pile.append(frame)
     return pile
+
+
+def _ends(frame: Frame) -> bool:
+    """Whether the frame may be taken for LOGOUT, behind which nothing of a batch would be read."""
+    types = [edit.number for edit in frame.edits if edit.field == "type"]
+    return (types[-1] if types else frame.kind) == frames.LOGOUT.kind
 
 
 def _sweep(draft: Draft, line: Line, count: int) -> list[Frame]:
@@ -104,9 +110,8 @@ def _sweep(draft: Draft, line: Line, count: int) -> list[Frame]:
         frame = request(draft, line)
     label = dice.one(_bytes_of(frame.kind))
     first = dice.below(256)
-    return [
-        draft.told_apart(edited(frame, Edit(label, "set", (first + more) % 256))) for more in range(min(count, 256))
-    ]
+    swept = (edited(frame, Edit(label, "set", (first + more) % 256)) for more in range(min(count, 256)))
+    return [draft.told_apart(one) for one in swept if not _ends(one)]
 
 
 @cache
@@ -208,7 +213,9 @@ class Generator:
         return splice(self.dice, first, second)
 
     def learn(self, trace: Trace) -> None:
-        """Take from a run what batches are worth here."""
-        if trace.frames and is_batch(trace.script):
-            wanted = BATCH if trace.answered >= trace.frames else 1.5 * trace.answered
-            self.batch_size = min(max(0.9 * self.batch_size + 0.1 * wanted, SMALLEST), BATCH)
+        """Take from a run what batches are worth here: as much as is answered before the target closes, if it does."""
+        if is_batch(trace.script):
+            read = sum(isinstance(event, Received) and event.connection == 0 for event in trace.events) / 2
+            is_cut = any(isinstance(event, Ended) and event.connection == 0 for event in trace.events)
+            wanted = min(1.5 * read, BATCH) if is_cut else BATCH
+            self.batch_size = max(0.9 * self.batch_size + 0.1 * wanted, SMALLEST)
