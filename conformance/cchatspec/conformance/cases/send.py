@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from cchatspec.conformance.fixtures import Attempt, Connect, Login
-from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, near, one_of, refusal, registered
+from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, near, one_of, registered
 from cchatspec.conformance.harness.outcomes import NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import bodies, deliver, ids, of_type, picked, poll, send_all, up_to_an_ending
@@ -15,8 +13,6 @@ from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, ErrorCode, IncomingMessage, Logout, MessageAck, RegisterUser, SendMessage
 
-SMALL_SIZES = [1, 2, 24, 40, 127, 128, 254, 255, 256, 257]
-LARGE_SIZES = [1023, 1024, 1025, 2047, 2048, 2049, 4096, 8192, 16384, 32767, 32768, 65534, 65535]
 ALL_BYTES = bytes(range(256))
 
 #: How far the target's clock may be off, in seconds.
@@ -229,48 +225,6 @@ def test_now(sending: None, alice: Peer, bob: Peer) -> None:
     came = deliver(alice, bob, b"hello")
 
     assert came == IncomingMessage(ANYTHING, ANYTHING, near(time.time(), CLOCK_TOLERANCE_S), ANYTHING)
-
-
-# SEND-BODY
-
-
-@clause("SEND-BODY")
-@pytest.mark.parametrize("size", SMALL_SIZES)
-def test_small(sending: None, alice: Peer, bob: Peer, size: int) -> None:
-    """A small body arrives as it was sent"""
-    assert deliver(alice, bob, pattern(size)) == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, pattern(size))
-
-
-@clause("SEND-BODY")
-@pytest.mark.parametrize("size", LARGE_SIZES)
-def test_large(sending: None, alice: Peer, bob: Peer, size: int) -> None:
-    """A large body arrives as it was sent, if the target takes it"""
-    assert deliver(alice, bob, pattern(size)) == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, pattern(size))
-
-
-@clause("SEND-BODY")
-def test_all_bytes(sending: None, alice: Peer, bob: Peer) -> None:
-    """A body with all 256 byte values arrives as it was sent"""
-    assert deliver(alice, bob, ALL_BYTES) == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, ALL_BYTES)
-
-
-@clause("SEND-BODY")
-@pytest.mark.parametrize(
-    "byte", [0x00, 0x0A, 0x0D, 0x20, 0x22, 0x25, 0x27, 0x5C, 0x7F, 0x80, 0xC3, 0xFF], ids="0x{:02x}".format
-)
-def test_one_byte(sending: None, alice: Peer, bob: Peer, byte: int) -> None:
-    """A body that starts, ends and is full of such bytes arrives as it was sent"""
-    body = bytes([byte]) * 3
-
-    assert deliver(alice, bob, body) == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, body)
-
-
-@clause("FRAME-LARGE")
-def test_in_step_after_the_largest(sending: None, alice: Peer, bob: Peer) -> None:
-    """After the largest message, taken or refused with a word, nothing of it is taken for requests"""
-    alice.send(SendMessage(bob.name, pattern(65_535)))
-
-    assert alice.until_fence() == refusal(one_of(acknowledged(ANYTHING), error(ANYTHING)))
 
 
 # SEND-ORDER, SEND-ONCE, SEND-PRIVATE
