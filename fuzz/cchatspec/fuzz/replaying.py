@@ -59,7 +59,7 @@ def replay(
             found = hunt.replay(file.script, file.before, violation_of(file.finding), times)
     finally:
         if target.launcher is not None:
-            target.launcher.stop()
+            target.launcher.close()
     if found is None:
         return f"{file.finding.id}: fixed, it showed in none of {times} replay{'s' * (times > 1)}", False
     how = "still failing" if found.shown == found.replays else "flaky"

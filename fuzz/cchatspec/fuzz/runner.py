@@ -109,7 +109,7 @@ class Runner:
         """
         self._close_lines()
         if self.target.launcher is not None:
-            self.target.launcher.stop()
+            self.target.launcher.close()
             self._launch(self.target.launcher.command)
         self.users.restart(self.users.tag + 1)
         self._begin()

@@ -99,7 +99,7 @@ class Session:
             self._tell(self._end(corpus))
         finally:
             if self._target.launcher is not None:
-                self._target.launcher.stop()
+                self._target.launcher.close()
 
     def _end(self, corpus: Corpus) -> Event:
         """Go on until there is a reason to end, and say what it was."""

@@ -198,6 +198,8 @@ class _Planner:
         connection = written[0].connection
         self._open_up_to(max(event.step for event in written))
         if connection == _COLLECTOR and _asks_for_challenge(written[0]):
+            if self._collectors == _COLLECTED:
+                self._close_all()
             self._collectors += 1
             self._steps.append({"do": "connect", "on": self._collectors})
         self._await()
@@ -205,6 +207,12 @@ class _Planner:
         step = {"do": "send", "on": self._number(connection), "frames": frames}
         cuts = self._cuts(written)
         self._steps.append({**step, "cuts": cuts} if cuts else step)
+
+    def _close_all(self) -> None:
+        """The script's connections are closed by the time at which messages are collected."""
+        self._await()
+        opened = dict.fromkeys(step["on"] for step in self._steps if step["do"] == "connect")
+        self._steps += [{"do": "close", "on": number} for number in opened]
 
     def _cuts(self, written: Sequence[Sent]) -> list[int]:
         """Where the script cuts what was written at once; its offsets count from the first frame of the step."""

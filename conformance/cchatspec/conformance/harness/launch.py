@@ -140,6 +140,12 @@ class Launcher:
             except subprocess.TimeoutExpired:
                 continue
 
+    def close(self) -> None:
+        """End the process for good, and remove its folder and what it printed."""
+        self.stop()
+        self._folder.cleanup()
+        self._output.close()
+
     def tail(self) -> str:
         """The end of what the process printed."""
         size = self._output.seek(0, os.SEEK_END)
