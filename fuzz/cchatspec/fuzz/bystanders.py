@@ -77,7 +77,21 @@ class Pair:
             model.letters.forget(account.name)
 
     def look_around(self, journal: Journal) -> None:
-        """Ask for the list of users until nobody is shown as being there who has gone, or until the deadline."""
+        """Ask for the list of users until nobody is shown as being there who has gone, or until the deadline.
+
+        Whoever has gone since we came must have been told of, too.
+        """
+        self._see_who_has_gone(journal)
+        line = self.lines[0]
+        model = line.setting.model
+        for name, left_at in model.gone.items():
+            if left_at <= line.tracker.logged_in_at or model.violations or not line.is_open:
+                continue
+            if not line.wait(until=lambda name=name: line.tracker.told.get(name) == 0) and line.is_open:  # type: ignore[misc]
+                model.report_untold(line.tracker, name)
+        model.gone.clear()
+
+    def _see_who_has_gone(self, journal: Journal) -> None:
         line = self.lines[0]
         line.journal = journal
         model, setting = line.setting.model, line.setting

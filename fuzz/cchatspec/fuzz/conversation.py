@@ -178,6 +178,8 @@ class Conversation:
             if not await_letter(letter, line):
                 model.report_lost(letter)
                 return
+        for line in lines.values():
+            model.report_order(line.tracker)
 
     def close(self) -> None:
         """Close what is still open."""

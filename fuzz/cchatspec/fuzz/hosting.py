@@ -19,6 +19,9 @@ from cchatspec.spec import GetMessages, RegisterUser
 #: So many accounts are registered at once.
 _AT_ONCE: Final = 16
 
+#: More are registered each time that so many were lent, until there are enough.
+_EVERY: Final = 24
+
 #: So many accounts take turns at most.
 _MOST_ACCOUNTS: Final = 1024
 
@@ -39,7 +42,7 @@ class Host:
         self._setting = setting
         self._model = setting.model
         self._users = users
-        self._refusals = 0
+        self._refusals = self._lent = 0
 
     # Before a script
 
@@ -58,7 +61,10 @@ class Host:
 
     def _lend(self) -> Account | None:
         users = self._users
-        if len(users.pool) < min(_AT_ONCE, users.size) // 2 or (self._refusals and len(users.pool) < users.size // 2):
+        self._lent += 1
+        # A target of many users shows more than one of few, so there are more of them by and by.
+        is_time = self._lent % _EVERY == 0 or self._refusals > 0
+        if len(users.pool) < _AT_ONCE // 2 or (is_time and len(users.pool) < users.size - _AT_ONCE):
             line = Line(self._setting, _REGISTRAR, Journal())
             users.pool.extendleft(self.register(line, [users.new() for _ in range(_AT_ONCE)]))
             line.close()
@@ -114,6 +120,7 @@ class Host:
             line.fence()
             line.flush()
             line.wait()
+            self._model.report_order(line.tracker)
             due = letters.queued(account.name)
             if due and not line.wait(until=lambda: not letters.queued(account.name)) and line.is_open:
                 for letter in letters.queued(account.name)[:1]:

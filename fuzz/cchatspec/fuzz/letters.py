@@ -38,6 +38,7 @@ class Letter:
         id: the id by which it was acknowledged or came first.
         status: the acknowledgement's, -1 for a refusal, None for none yet; `lost_track` if there will be none.
         came: the connections that it came on, and the event of each.
+        number: counts all messages in the order in which they were sent.
         owed: where it must come, or has come.
         may_be_lost: it may have been given to a connection that ended before we had read everything.
     """
@@ -58,6 +59,7 @@ class Letter:
     came: dict[int, int] = field(default_factory=dict)
     owed: Tracker | None = None
     may_be_lost: bool = False
+    number: int = 0
 
 
 def fingerprint(body: bytes) -> bytes:
@@ -74,6 +76,7 @@ class Letters:
         self._by_request: dict[int, Letter] = {}
         self._to: dict[bytes, list[Letter]] = {}
         self._ids: dict[int, Letter | None] = {}
+        self._posted = 0
 
     # What was sent
 
@@ -85,6 +88,8 @@ class Letters:
         letter = Letter(
             tracker, request, message.recipient, body[:MARK_SIZE], len(body), tracker.model.date(), senders, key
         )
+        self._posted += 1
+        letter.number = self._posted
         # What we have closed may still be open to the target, and take this along.
         letter.may_be_lost = any(
             session.closed
@@ -155,6 +160,7 @@ class Letters:
         if letter.id is None:
             self._number(tracker, letter, message.message_id)
         letter.came[tracker.serial] = event
+        tracker.arrivals.append(letter)
 
     def _find(self, tracker: Tracker, message: IncomingMessage) -> Letter | None:
         body = message.encrypted_message
@@ -198,6 +204,18 @@ class Letters:
             tracker.model.was_read_after(serial, event) and tracker.proof_sent_at > event
             for serial, event in letter.came.items()
         )
+
+    def overtaken(self, tracker: Tracker) -> Letter | None:
+        """A message that came behind one of the same sender that was sent later, both pushed or both queued."""
+        last: dict[tuple[int, int], int] = {}
+        for letter in tracker.arrivals:
+            if letter.status not in (1, 2) or not letter.is_sole:
+                continue
+            lane = letter.sender.serial, letter.status
+            if letter.number < last.get(lane, 0):
+                return letter
+            last[lane] = letter.number
+        return None
 
     # What is still to come
 

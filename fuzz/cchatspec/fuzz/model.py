@@ -67,6 +67,8 @@ class Model:
         self.limits = 0
         self.sure_size = self.frame_size = SURE_SIZE
         self.trackers: dict[int, Tracker] = {}
+        #: Who was shown to be gone since this was last cleared, and the event at which we had closed the connection.
+        self.gone: dict[bytes, int] = {}
         self._serial = 0
         self.on_challenge: Callable[[Tracker, bytes], None] = lambda _tracker, _challenge: None
 
@@ -141,6 +143,7 @@ class Model:
         if not tracker.claims and tracker.is_followed:
             self._report(tracker, wording.told_a_stranger(update))
             return
+        tracker.told[update.username] = update.new_status
         people = list(self.world.variants(update.username))
         if not any(person.may_be_registered for person in people):
             self._report(tracker, wording.told_of_nobody(update))
@@ -192,12 +195,12 @@ class Model:
                 self._report(tracker, wording.listed_wrong(person.name, status), request)
                 return
 
-    @staticmethod
-    def _notice(person: Person, request: Request) -> None:
+    def _notice(self, person: Person, request: Request) -> None:
         """The target shows that it knows of the end of somebody's connections."""
         for session in list(person.sessions.values()):
             if session.closed_at <= request.sent_at:
                 session.forget_sessions()
+                self.gone[person.name] = session.closed_at
 
     def lingering(self) -> list[Person]:
         """Everybody whose connections we have closed, and of whom the target has not shown that it knows."""
@@ -253,6 +256,16 @@ class Model:
     def report_lingering(self, tracker: Tracker, person: Person) -> None:
         """Somebody is still shown as being there whose connections have ended."""
         self._report(tracker, wording.still_there(person.name))
+
+    def report_untold(self, tracker: Tracker, name: bytes) -> None:
+        """Somebody who is logged in was not told that somebody has gone."""
+        self._report(tracker, wording.not_told(name))
+
+    def report_order(self, tracker: Tracker) -> None:
+        """Find out whether messages came here in another order than they were sent in."""
+        letter = self.letters.overtaken(tracker)
+        if letter is not None:
+            self.report_letter(tracker, letter, wording.overtaken(letter))
 
     def report_letter(self, tracker: Tracker, letter: Letter, words: wording.Words) -> None:
         """Something is wrong with a message."""

@@ -28,6 +28,7 @@ from cchatspec.spec import (
 )
 
 if TYPE_CHECKING:
+    from cchatspec.fuzz.letters import Letter
     from cchatspec.fuzz.model import Model
     from cchatspec.fuzz.world import World
 
@@ -48,6 +49,7 @@ class Tracker:
         said_error: the last frame that came is an ERROR.
         has_answered: a frame has come.
         ended: the target has ended it; `closed`: we have.
+        arrivals: the messages that came here; `told`: the last status of each user in a STATUS_UPDATE.
         largest: the size of the largest request that was answered.
         logged_in_at: the event at which the user was known to be logged in.
         proof_sent_at: the event at which the proof was sent that did it.
@@ -73,6 +75,8 @@ class Tracker:
         self.is_stalled = False
         self.answered_sent_at = 0
         self.largest = 0
+        self.arrivals: list[Letter] = []
+        self.told: dict[bytes, int] = {}
         self.logged_in_at = self.proof_sent_at = 0
         self.polled_at = 0
         self.sent_time = model.time()

@@ -74,7 +74,7 @@ class Users:
 
     seed: int
     tag: int = 0
-    size: int = 64
+    size: int = 256
     pool: deque[Account] = field(default_factory=deque)
     signatures: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     _number: int = 0

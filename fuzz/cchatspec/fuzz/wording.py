@@ -309,6 +309,12 @@ def still_there(name: bytes) -> Words:
     return Words("state", "online after the connection ended", "STATUS-LOST", text)
 
 
+def not_told(name: bytes) -> Words:
+    """The end of a session that others were not told of."""
+    text = f"{shown(name)} has gone, as the list says, and no STATUS_UPDATE told it to others."
+    return Words("state", "the end of a session was not told", "STATUS-TELL", text)
+
+
 # Messages
 
 
@@ -375,3 +381,10 @@ def lost(letter: Letter) -> Words:
         return Words("state", "a queued message was lost", "QUEUE-DELIVER", text)
     text = f"A message to {shown(letter.recipient)} was acknowledged as delivered, and did not come."
     return Words("state", "a delivered message did not come", "SEND-PUSH", text)
+
+
+def overtaken(letter: Letter) -> Words:
+    """A message that came behind a later one."""
+    text = f"A message to {shown(letter.recipient)} came behind one of the same sender that was sent after it."
+    clause = "SEND-ORDER" if letter.status == 1 else "QUEUE-DELIVER"
+    return Words("state", "messages came out of order", clause, text)
