@@ -39,8 +39,10 @@ def apply(edits: tuple[Edit, ...], labels: list[str], parts: list[bytes]) -> Non
             _edit_payload(labels, parts, edit)
         elif edit.field in labels:
             _edit_field(labels, parts, labels.index(edit.field), edit)
-    size = sum(len(part) for label, part in zip(labels, parts, strict=True) if label not in (LENGTH, TYPE))
-    parts[0] = size.to_bytes(LENGTH_SIZE, "big")
+    size = sum(map(len, parts)) - len(parts[0])
+    if TYPE in labels:
+        size -= len(parts[labels.index(TYPE)])
+    parts[0] = size.to_bytes(LENGTH_SIZE)
     for edit in last:
         if LENGTH in labels:
             _edit_field(labels, parts, labels.index(LENGTH), edit)

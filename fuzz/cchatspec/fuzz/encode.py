@@ -11,10 +11,11 @@ with a condition is there only if the condition holds. The entries of a group ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Final, NamedTuple, Protocol
+
+from msgspec import Struct
 
 from cchatspec.fuzz.edits import LARGEST_FIELD, LENGTH, LENGTH_SIZE, PAYLOAD, TYPE, apply, unhex
 from cchatspec.fuzz.script import Body, Bytes, Frame, Key, Name, Proof, ScriptError, Value
@@ -47,13 +48,12 @@ class Span(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(Struct, frozen=True, gc=False):
     """A frame as it goes over the wire, and the parts that it consists of."""
 
     data: bytes
-    labels: tuple[str, ...]
-    parts: tuple[bytes, ...]
+    labels: Sequence[str]
+    parts: Sequence[bytes]
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -80,10 +80,10 @@ def encode(frame: Frame, resolver: Resolver, connection: int) -> Encoded:
         if frame.edits:
             apply(frame.edits, labels, parts)
         else:
-            parts[0] = (sum(map(len, parts)) - 1).to_bytes(LENGTH_SIZE, "big")
+            parts[0] = (sum(map(len, parts)) - 1).to_bytes(LENGTH_SIZE)
     except ScriptError as problem:
         raise ScriptError(f"frame of type {frame.kind}: {problem}") from None
-    return Encoded(b"".join(parts), tuple(labels), tuple(parts))
+    return Encoded(b"".join(parts), labels, parts)
 
 
 def frame_of(message: Message) -> Frame:
@@ -166,7 +166,7 @@ def _integer_slot(label: str, size: int) -> _Slot:
         if not isinstance(value, int) or not 0 <= value <= most:
             raise ScriptError(f"{label}: expected a number from 0 to {most}, not {value!r}")
         filling.labels.append(label)
-        filling.parts.append(value.to_bytes(size, "big"))
+        filling.parts.append(value.to_bytes(size))
 
     return slot
 
@@ -186,13 +186,14 @@ def _fixed_slot(label: str, size: int) -> _Slot:
 
 def _prefixed_slot(label: str, prefix: str, size: int) -> _Slot:
     most = 256**size - 1
+    labels = prefix, label
 
     def slot(filling: _Filling) -> None:
         data = filling.bytes_of(label)
         if len(data) > most:
             raise ScriptError(f"{label}: expected at most {most} bytes, not {len(data)}")
-        filling.labels += (prefix, label)
-        filling.parts += (len(data).to_bytes(size, "big"), data)
+        filling.labels += labels
+        filling.parts += (len(data).to_bytes(size), data)
 
     return slot
 
