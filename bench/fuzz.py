@@ -58,15 +58,24 @@ COMPARISONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """Cases a second in one slice, and cases for each second of processor time that the fuzzer used in it."""
+
+    rate: float
+    per_cpu: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
-    """A result: cases a second of both, in pairs of slices."""
+    """A result: cases a second of both, in pairs of slices; `ratio_cpu` is that of cases per second of processor time."""
 
     name: str
     ratio: float
     aim: float
     ours: float
     boofuzz: float
-    pairs: list[tuple[float, float]]
+    ratio_cpu: float
+    pairs: list[tuple[Slice, Slice]]
 
 
 class Server:
@@ -105,8 +114,14 @@ def ending(process: subprocess.Popen[str]) -> Iterator[None]:
         process.communicate()
 
 
-def measured(command: list[str], count: str, seconds: float, folder: Path) -> float:
-    """Cases a second that the server counts while a fuzzer runs."""
+def _cpu_s(process: subprocess.Popen[str]) -> float:
+    """The processor time that a process has used, in seconds."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measured(command: list[str], count: str, seconds: float, folder: Path) -> Slice:
+    """Cases that the server counts while a fuzzer runs."""
     server = Server(folder / "counts.json")
     with ending(server.process), (folder / "errors.txt").open("w+") as errors:
         words = [word.replace("{port}", server.port) for word in command]
@@ -118,20 +133,20 @@ def measured(command: list[str], count: str, seconds: float, folder: Path) -> fl
             while server.counts()[count] == 0 and fuzzer.poll() is None and monotonic() < until:
                 sleep(0.01)
             sleep(_WARM_UP_S)
-            start, before = monotonic(), server.counts()[count]
+            start, before, used = monotonic(), server.counts()[count], _cpu_s(fuzzer)
             sleep(seconds)
-            after, end = server.counts()[count], monotonic()
-            if fuzzer.poll() is not None or after == before:
+            cases, spent, used = server.counts()[count] - before, monotonic() - start, _cpu_s(fuzzer) - used
+            if fuzzer.poll() is not None or not cases:
                 errors.seek(0)
                 raise SystemExit(f"{command[1]} sends nothing any more: {errors.read()[-1000:]}")
-    return (after - before) / (end - start)
+    return Slice(cases / spent, cases / max(used, 0.01))
 
 
 def compared(comparison: Comparison, pairs: int, seconds: float, boofuzz: str) -> Rate:
     """Slices of both, in turns, the order changing."""
     ours = [sys.executable, str(HERE / "fuzz_cases.py"), "{port}", comparison.ours]
     theirs = [boofuzz, str(HERE / "boofuzz_cases.py"), "{port}", comparison.theirs]
-    values: list[tuple[float, float]] = []
+    values: list[tuple[Slice, Slice]] = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(pairs):
             slices = [(0, ours), (1, theirs)]
@@ -141,14 +156,15 @@ def compared(comparison: Comparison, pairs: int, seconds: float, boofuzz: str) -
             }
             values.append((seen[0], seen[1]))
     median = statistics.median
-    ratio = median(mine / other for mine, other in values)
-    left, right = zip(*values, strict=True)
-    return Rate(comparison.name, ratio, comparison.aim, median(left), median(right), values)
+    ratio = median(mine.rate / other.rate for mine, other in values)
+    ratio_cpu = median(mine.per_cpu / other.per_cpu for mine, other in values)
+    ours_s, theirs_s = median(mine.rate for mine, _ in values), median(other.rate for _, other in values)
+    return Rate(comparison.name, ratio, comparison.aim, ours_s, theirs_s, ratio_cpu, values)
 
 
 def told(rate: Rate) -> str:
     missed = "" if rate.ratio >= rate.aim else "  MISSED"
-    values = f"{rate.ours:>9,.0f}/s  boofuzz {rate.boofuzz:>7,.0f}/s"
+    values = f"{rate.ours:>9,.0f}/s  boofuzz {rate.boofuzz:>7,.0f}/s  by processor time {rate.ratio_cpu:.2f} x"
     return f"{rate.name:45}{rate.ratio:>7.2f} x  (aim {rate.aim:g})  {values}{missed}"
 
 
