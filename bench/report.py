@@ -2,8 +2,8 @@
 
     python bench/report.py
 
-Each result is of its own run: names, keys and challenges differ, so that nothing is rendered once for all. One case in ten shows a
-fault, with sixteen lines on the wire, and one in twenty is not decided. Times are those of the processor, since rendering waits
+Each result is of its own run: names, keys and challenges differ, so that nothing is rendered once for all. One case in ten shows
+a fault, with sixteen lines on the wire, and one in twenty is not decided. Times are those of the processor, since rendering waits
 for nothing, and the best of three. Exit status 1 if a limit is not kept.
 """
 
