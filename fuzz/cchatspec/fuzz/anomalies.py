@@ -22,6 +22,7 @@ Anomaly = Callable[[Draft], None]
 
 _NAMES: Final = name_edits("username_length", "username", NAME_SIZE)
 _RECIPIENTS: Final = name_edits("recipient_length", "recipient", NAME_SIZE)
+_ALIASES: Final = [list(zip(*both, strict=True)) for both in zip(_NAMES.items, _RECIPIENTS.items, strict=True)]
 
 
 def _inside(draft: Draft) -> Line:
@@ -243,8 +244,7 @@ def _alias(draft: Draft) -> None:
     dice = draft.dice
     line = draft.connect()
     user, own = draft.member(), draft.newcomer()
-    which = dice.below(len(_NAMES))
-    names, recipients = _NAMES[which], _RECIPIENTS[which]
+    names, recipients = dice.one(_ALIASES[dice.one((0, 0, 0, 1, 2))])
     draft.add(line, edited(frames.register(user, own), *names))
     draft.add(line, edited(frames.ask(user), *names))
     draft.add(line, edited(frames.prove(user, own), *names))

@@ -26,6 +26,8 @@ def _around(*ends: int) -> tuple[int, ...]:
 #: The longest body that its length field can tell.
 LONGEST_BODY: Final = 65_535
 
+Edits = tuple[Edit, ...]
+
 _SMALL = (16, 20, 1, 2, 0, 15, 17, 31, 32, 33, 63, 64, 65, 100)
 _MIDDLE = (*_around(128, 256), 254, 258)
 _LARGE = (300, 400, 700, 1000, 1400, 1500, *_around(512, 1024, 2048))
@@ -125,8 +127,8 @@ SUFFIXES: Final = (
     b"\xcc\x88",
 )
 
-#: How long names are made, in bytes; 255 is what the length field holds.
-NAME_SIZES: Final = (1, 2, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 191, 254, 255)
+#: How long names are made, in bytes; 255 is what the length field holds, and an answer that quotes one has room for less.
+NAME_SIZES: Final = (31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 191, 192, 240, 250, 253, 254, 255, 255)
 
 
 def body_size(dice: Dice) -> int:
@@ -145,19 +147,22 @@ def integers(size: int) -> tuple[int, ...]:
     return tuple(sorted(number for number in edges if number < top))
 
 
-def name_edits(prefix: str, label: str, size: int) -> tuple[tuple[Edit, ...], ...]:
+def name_edits(prefix: str, label: str, size: int) -> Table[tuple[Edits, ...]]:
     """Edits that make another name of one of `size` bytes, each with its length made right where one byte can hold it.
 
-    Most of them leave a name that is easily taken for the one that it was.
+    40 % leave a name that is easily taken for the one that it was, 30 % make one as long as a buffer or a number, and 30 % put
+    bytes in it that mean something to somebody.
     """
-    found: list[tuple[Edit, ...]] = [(Edit(label, "flip", 0x20, at=at),) for at in (0, 1, size - 1)]
-    found += [(Edit(label, "flip", 0x80, at=at),) for at in (0, size - 1)]
-    found += [(Edit(label, "grow", hex=suffix.hex()), Edit(prefix, "add", len(suffix))) for suffix in SUFFIXES]
-    found += [(Edit(label, "cut", left), Edit(prefix, "set", left)) for left in (size - 1, size // 2, 1, 0)]
-    found += [(Edit(label, "replace", hex=text.hex()), Edit(prefix, "set", len(text))) for text in TEXTS]
-    for longer in NAME_SIZES:
-        if longer > size:
-            found.append((Edit(label, "grow", hex=b"a".hex() * (longer - size)), Edit(prefix, "set", longer)))
-    found += [(Edit(label, "repeat", times), Edit(prefix, "set", size * times)) for times in (2, 255 // size)]
-    found.append((Edit(label, "repeat", 1000),))
-    return tuple(found)
+    near: list[Edits] = [(Edit(label, "flip", 0x20, at=at),) for at in (0, 1, size - 1)]
+    near += [(Edit(label, "grow", hex=suffix.hex()), Edit(prefix, "add", len(suffix))) for suffix in SUFFIXES]
+    near += [(Edit(label, "cut", left), Edit(prefix, "set", left)) for left in (size - 1, size // 2, 1)]
+    near += [(Edit(label, "repeat", 2), Edit(prefix, "set", 2 * size))]
+    long: list[Edits] = [(Edit(label, "cut", 0), Edit(prefix, "set", 0))] * 3
+    long += [(Edit(label, "grow", hex="61" * (end - size)), Edit(prefix, "set", end)) for end in NAME_SIZES]
+    long += [
+        (Edit(label, "repeat", 255 // size), Edit(prefix, "set", 255 // size * size)),
+        (Edit(label, "repeat", 1000),),
+    ]
+    odd: list[Edits] = [(Edit(label, "flip", 0x80, at=at),) for at in (0, size - 1)]
+    odd += [(Edit(label, "replace", hex=text.hex()), Edit(prefix, "set", len(text))) for text in TEXTS]
+    return Table((40, tuple(near)), (30, tuple(long)), (30, tuple(odd)))

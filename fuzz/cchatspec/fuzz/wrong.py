@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final
 
-from cchatspec.fuzz.boundaries import PAYLOAD_SIZES, TEXTS, integers, name_edits
+from cchatspec.fuzz.boundaries import PAYLOAD_SIZES, TEXTS, Edits, integers, name_edits
 from cchatspec.fuzz.dice import Dice, Table
 from cchatspec.fuzz.encode import fields_of
 from cchatspec.fuzz.frames import edited, frame_size, size_of
@@ -29,7 +29,6 @@ from cchatspec.fuzz.script import NAME_SIZE, Bytes, Edit, Frame, Value
 from cchatspec.spec import CLIENT_PAYLOAD_LIMIT, HEADER_SIZE, MESSAGES, PAYLOAD_LIMIT
 from cchatspec.spec.model import Field, FixedBytes, Group, PrefixedBytes, UInt
 
-Edits = tuple[Edit, ...]
 Way = Callable[[Dice, Frame], Edits]
 
 #: Points of Ed25519 of small order, and encodings that are no points: as keys and as first halves of signatures.
@@ -96,7 +95,7 @@ def _ways(kind: int, in_step: bool) -> Table[Way]:
     if texts:
         ways.append((20, _one_of([_length_way(field) for field in texts])))
     if names := [field for field in texts if field.prefix_size == 1]:
-        ways.append((18, _one_of([_listed(name_edits(field.prefix_name, field.name, NAME_SIZE)) for field in names])))
+        ways.append((18, _one_of([_name_way(field) for field in names])))
     if numbers := [_number_way(label, size) for label, size in _numbers(fields)]:
         ways.append((14, _one_of(numbers)))
     if secrets := [_secret_way(field) for field in fields if isinstance(field, FixedBytes)]:
@@ -129,6 +128,11 @@ def _one_of(ways: list[Way]) -> Way:
 
 def _listed(choices: tuple[Edits, ...]) -> Way:
     return lambda dice, frame: dice.one(choices)
+
+
+def _name_way(field: PrefixedBytes) -> Way:
+    table = name_edits(field.prefix_name, field.name, NAME_SIZE)
+    return lambda dice, frame: dice.one(dice.pick(table))
 
 
 def _length_way(field: PrefixedBytes) -> Way:
