@@ -243,3 +243,10 @@ def test_a_plan_repeats_the_fences_too() -> None:
     frames = [frame for step in plan_of(trace(fence)).steps if step["do"] == "send" for frame in step["frames"]]
 
     assert frames[-1] == {"kind": 3, "values": {"username": {"is": "name", "user": "a"}}}
+
+
+def test_a_plan_ends_where_a_reply_did_not_come() -> None:
+    silent, later = Ended(900.0, 1, Ending.DEADLINE), sent(REGISTER, 1, 950.0)
+
+    assert plan_of(trace(silent, later)).steps == plan_of(trace()).steps
+    assert plan_of(trace(silent)).came[1].ended == ""

@@ -16,6 +16,7 @@ import msgspec
 
 from cchatspec.conformance.harness.launch import accepts
 from cchatspec.fuzz.minimise import BUDGET, Stop, minimise
+from cchatspec.fuzz.numbering import renumbered
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Body, Close, Connect, Frame, Key, Name, Proof, Script, Send, Step, Value
 from cchatspec.fuzz.trace import Trace, Violation
@@ -184,7 +185,7 @@ class Hunt:
         how = self._rate(script, violation)
         if how is None:
             return None
-        small = minimise(script, _Question(self, violation, script, how))
+        small = renumbered(minimise(script, _Question(self, violation, script, how)))
         found = self.replay(small, (), violation, REPLAYS)
         if found is None and not how.fresh:
             self._until = monotonic() + self._longest

@@ -221,7 +221,7 @@ def _meaning(label: str, part: bytes, value: Value | None) -> str:
 def _rows(part: bytes, offset: int, note: str) -> Iterator[str]:
     """Rows of a hexdump; those that are like the one before are left out, which a star tells, and so is what is too long."""
     notes = iter(textwrap.wrap(note, _WIDTH - 41))
-    shown, before = 0, b""
+    shown, before = 0, None
     for at in range(0, max(len(part), 1), _ROW):
         row = part[at : at + _ROW]
         if shown == _ROWS:

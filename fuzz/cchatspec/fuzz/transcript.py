@@ -141,7 +141,11 @@ class _Planner:
         self._uses_resident = False
 
     def plan(self) -> Plan:
-        events = [event for event in self._trace.events if event.connection >= 0 or event.connection == _COLLECTOR]
+        events = [
+            event
+            for event in _until_silence(self._trace.events)
+            if event.connection >= 0 or event.connection == _COLLECTOR
+        ]
         for group in _writes(events):
             if isinstance(group[0], Sent):
                 self._send([event for event in group if isinstance(event, Sent)])
@@ -258,6 +262,14 @@ class _Planner:
     def _resident(self) -> str:
         self._uses_resident = True
         return _RESIDENT
+
+
+def _until_silence(events: Sequence[Event]) -> Sequence[Event]:
+    """The events up to a reply that did not come; what follows is only what we did about it."""
+    for at, event in enumerate(events):
+        if isinstance(event, Ended) and event.how is Ending.DEADLINE:
+            return events[:at]
+    return events
 
 
 def _replaced(data: bytes) -> Edit:

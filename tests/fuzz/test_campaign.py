@@ -1,0 +1,187 @@
+"""Campaigns as users run them, against servers that are right, wrong, silent or gone."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conformance.conftest import CCHATSPEC
+
+from cchatspec.fuzz.campaign import seed_of
+
+SERVERS = Path(__file__).parents[1] / "conformance"
+
+
+def server(script: str, *faults: str) -> str:
+    return shlex.join([sys.executable, str(SERVERS / script), "{port}", *faults])
+
+
+DEADLY = ["--launch", server("plain_server.py", "dies")]
+RIGHT = ["--launch", server("plain_server.py")]
+
+
+def words(out: Path, *arguments: str) -> list[str]:
+    return [*CCHATSPEC, "fuzz", "--out", str(out), *arguments]
+
+
+def fuzz(out: Path, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words(out, *arguments), capture_output=True, text=True, check=False, timeout=300, cwd=out.parent, **more
+    )
+
+
+def results(out: Path) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((out / "results.json").read_text())
+    return read
+
+
+def found(out: Path) -> list[str]:
+    return [finding["kind"] for finding in results(out)["findings"]]
+
+
+def test_on_a_right_server_nothing_is_found(tmp_path: Path) -> None:
+    done = fuzz(tmp_path / "out", *RIGHT, "--max-executions", "60", "--seed", "1")
+
+    assert (done.returncode, found(tmp_path / "out")) == (0, [])
+    assert results(tmp_path / "out")["executions"] >= 60
+
+
+def test_a_crash_is_found_and_written_with_what_was_printed_last(tmp_path: Path) -> None:
+    done = fuzz(tmp_path / "out", *DEADLY, "--max-findings", "1", "--seed", "1")
+    (finding,) = results(tmp_path / "out")["findings"]
+
+    assert (done.returncode, finding["kind"], finding["outcome"]) == (
+        1,
+        "crash",
+        "the process ended with signal SIGABRT",
+    )
+    assert (tmp_path / "out" / finding["reproducer"]).is_file()
+    assert "cchatspec replay" in done.stdout
+
+
+def test_a_campaign_is_taken_up_and_says_what_is_known_and_what_is_fixed(tmp_path: Path) -> None:
+    faults = tmp_path / "faults"
+    script = f'exec {shlex.quote(sys.executable)} {SERVERS / "plain_server.py"} "$0" $(cat {faults})'
+    launch = [
+        "--launch",
+        shlex.join(["sh", "-c", script]) + " {port}",
+        "--max-findings",
+        "1",
+        "--max-executions",
+        "200",
+    ]
+    faults.write_text("dies")
+    fuzz(tmp_path / "out", *launch, "--seed", "1")
+    first = results(tmp_path / "out")
+
+    again = fuzz(tmp_path / "out", *launch, "--seed", "2", "--max-executions", "5")
+    assert f"going on with the campaign there ({len(first['findings'])} finding" in again.stderr
+    assert (again.returncode, "1 known finding still shown" in again.stdout) == (1, True)
+
+    faults.write_text("")
+    fixed = fuzz(tmp_path / "out", *launch, "--seed", "3", "--max-executions", "5")
+    assert (fixed.returncode, found(tmp_path / "out")) == (0, [])
+    assert f"{first['findings'][0]['id']} no longer shows" in fixed.stdout.replace("\n", " ")
+
+
+def test_a_folder_belongs_to_one_target(tmp_path: Path) -> None:
+    fuzz(tmp_path / "out", *RIGHT, "--max-executions", "3", "--seed", "1")
+    done = fuzz(tmp_path / "out", *DEADLY)
+
+    assert done.returncode == 2
+    assert "holds a campaign against" in done.stderr
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").touch()
+    done = fuzz(out, *RIGHT)
+
+    assert (done.returncode, [path.name for path in out.iterdir()]) == (2, ["thesis.tex"])
+    assert "holds something else than a campaign" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_interrupts_a_campaign_keeps_what_was_found(tmp_path: Path, number: signal.Signals) -> None:
+    out = tmp_path / "out"
+    running = subprocess.Popen(
+        words(out, *DEADLY, "--max-time", "10m", "--seed", "1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stderr is not None
+    while not running.stderr.readline().startswith("cchatspec: found crash"):
+        pass
+    running.send_signal(number)
+    running.communicate(timeout=120)
+
+    assert running.returncode == 1
+    assert "crash" in found(out) and results(out)["complete"] is False
+
+
+def test_what_was_found_survives_a_kill(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    running = subprocess.Popen(words(out, *DEADLY, "--max-time", "10m", "--seed", "1"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip # noqa: E501
+    assert running.stderr is not None
+    while not running.stderr.readline().startswith("cchatspec: found crash"):
+        pass
+    running.kill()
+    running.communicate(timeout=120)
+
+    assert found(out)[0] == "crash"
+    assert len(list((out / "findings").glob("*/replay.py"))) >= 1
+
+
+def test_workers_share_one_campaign_and_find_a_thing_once(tmp_path: Path) -> None:
+    done = fuzz(tmp_path / "out", *DEADLY, "--workers", "2", "--max-findings", "1", "--seed", "1")
+    ids = [finding["id"] for finding in results(tmp_path / "out")["findings"]]
+
+    assert (done.returncode, results(tmp_path / "out")["workers"]) == (1, 2)
+    assert len(ids) == len(set(ids)) >= 1
+
+
+def test_workers_fuzz_with_seeds_of_their_own_that_follow_from_the_campaigns() -> None:
+    assert len({seed_of(7, worker) for worker in range(64)}) == 64
+    assert seed_of(7, 0) == 7
+
+
+@pytest.mark.parametrize("kind", ["closes", "silent", "echoes", "random", "always-error"])
+def test_a_server_that_registers_nobody_cannot_be_fuzzed(tmp_path: Path, kind: str) -> None:
+    done = fuzz(tmp_path / "out", "--launch", server("null_server.py", kind), "--max-time", "5s")
+
+    assert done.returncode == 2
+    assert "registers no user" in done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_target_that_cannot_be_started_is_said(tmp_path: Path, workers: str) -> None:
+    done = fuzz(tmp_path / "out", "--launch", "false {port}", "--workers", workers)
+
+    assert done.returncode == 2
+    assert "the launched target ended at once (exit status 1)" in done.stderr
+
+
+def test_an_unreadable_corpus_is_said_with_the_name_of_the_file(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "x.json").write_text("{}")
+    done = fuzz(tmp_path / "out", *RIGHT, "--corpus", str(corpus))
+
+    assert done.returncode == 2
+    assert "x.json" in done.stderr
+
+
+def test_the_same_seed_gives_the_same_inputs(tmp_path: Path) -> None:
+    def kept(name: str) -> list[str]:
+        fuzz(tmp_path / name, *RIGHT, "--max-executions", "40", "--seed", "5")
+        return sorted(path.name for path in (tmp_path / name / "corpus").iterdir())
+
+    assert kept("one") == kept("two")
