@@ -179,7 +179,7 @@ class Runner:
         noticed = {violation.outcome for violation in trace.violations if violation.state == "bystander"}
         if not noticed or any(violation.state != "bystander" for violation in trace.violations):
             return trace
-        recent = list(dict.fromkeys(reversed(self._recent)))
+        recent = list({id(script): script for script in reversed(self._recent)}.values())
         self._recent.clear()
         self.renew()
         for script in recent:
