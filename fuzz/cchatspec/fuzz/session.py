@@ -95,7 +95,7 @@ class Session:
             self._runner = Runner(self._target, self._job.seed)
             self._hunt = Hunt(self._runner, self._is_stopped, self._count)
             self._memory = Memory(self._runner, self._job.pid, self._is_stopped, self._count)
-            self._tell(Opened(f"{self._target.host}:{self._target.port}"))
+            self._tell(Opened(self._target_info().address))
             self._tell(self._end(corpus))
         finally:
             if self._target.launcher is not None:
@@ -302,7 +302,7 @@ class Session:
     def _target_info(self) -> TargetInfo:
         job = self._job
         name = job.address or job.launch or "the reference server"
-        return TargetInfo(name, f"{self._target.host}:{self._target.port}", job.launch)
+        return TargetInfo(name, job.address or f"{self._target.host}:{self._target.port}", job.launch)
 
     def _progress(self, *, force: bool = False) -> None:
         if not force and monotonic() < self._told + _TELL_S:

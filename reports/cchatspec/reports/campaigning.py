@@ -19,7 +19,7 @@ from cchatspec.reports.campaign import Campaign, Finding
 from cchatspec.reports.digest import headline, target_name
 from cchatspec.reports.failures import indented, labelled, show_command, show_sent, show_wire
 from cchatspec.reports.terminal import all_of_it
-from cchatspec.reports.text import brief, cut, plain, shown, target_words, where, words_of
+from cchatspec.reports.text import brief, command_line, cut, plain, shown, target_words, where, words_of
 
 _MAX_TEXT = 400
 _MAX_OUTPUT_LINES = 6
@@ -65,7 +65,8 @@ def _show_finding(finding: Finding, campaign: Campaign, folder: Path, console: C
 
 def replay(finding: Finding, campaign: Campaign, folder: Path) -> str:
     """The command that shows a finding again, called from here."""
-    return f"cchatspec replay {shlex.quote(os.path.normpath(folder / finding.reproducer))} {target_words(campaign)}"
+    path = os.path.normpath(folder / finding.reproducer)
+    return command_line("cchatspec replay", shlex.quote(path), target_words(campaign))
 
 
 def _show_output(finding: Finding, console: Console) -> None:
@@ -125,9 +126,8 @@ def _show_next(campaign: Campaign, folder: Path, console: Console) -> None:
     if campaign.findings:
         show_command(console, "Next:", replay(campaign.findings[0], campaign, folder))
     elif campaign.hollow or not campaign.executions:
-        words = f"cchatspec run {target_words(campaign)}"
+        words = command_line("cchatspec run", target_words(campaign))
         show_command(console, "Next:", f"{words}  # says what stands in the way")
     else:
-        show_command(
-            console, "Next:", f"cchatspec fuzz {target_words(campaign)} --max-time 10m --seed {campaign.seed + 1}"
-        )
+        options = f"--max-time 10m --seed {campaign.seed + 1}"
+        show_command(console, "Next:", command_line("cchatspec fuzz", target_words(campaign), options))

@@ -14,6 +14,9 @@ from cchatspec.reports.campaign import Campaign, Finding
 from cchatspec.reports.results import CaseResult, ClauseResult, Stimulus, WireLine
 from cchatspec.spec import CLAUSES
 
+#: What the target is called if the user named none.
+REFERENCE = "the reference server"
+
 ARROWS = {"sent": "->", "received": "<-", "event": "--"}
 _LABEL = 9
 _BRIEF = 400
@@ -142,14 +145,21 @@ def shown(finding: Finding) -> str:
 
 
 def target_words(campaign: Campaign) -> str:
-    """The words of a command line that name the target."""
+    """The words of a command line that name the target; none for the reference server, which is started if none is named."""
     target = campaign.target
-    return f"--launch {shlex.quote(target.launch)}" if target.launch else target.address
+    if target.launch:
+        return f"--launch {shlex.quote(target.launch)}"
+    return target.address if target.name != REFERENCE else ""
+
+
+def command_line(*words: str) -> str:
+    """The words that are not empty, as one line."""
+    return " ".join(word for word in words if word)
 
 
 def replay_command(finding: Finding, campaign: Campaign) -> str:
     """The command that shows the finding again, called from the folder in which the results lie."""
-    return f"cchatspec replay {shlex.quote(finding.reproducer)} {target_words(campaign)}"
+    return command_line("cchatspec replay", shlex.quote(finding.reproducer), target_words(campaign))
 
 
 def shell_lines(command: str, width: int) -> list[str]:
