@@ -295,6 +295,19 @@ def _queue(draft: Draft) -> None:
     draft.add(second, frames.POLL)
 
 
+def _settlers(draft: Draft) -> None:
+    """Many users register, and somebody asks for all of them."""
+    dice = draft.dice
+    line = draft.line()
+    count = dice.one((10, 20, 40))
+    more = [
+        (Edit("username", "grow", hex="61" * longer), Edit("username_length", "add", longer))
+        for longer in range(1, count + 1)
+    ]
+    draft.add(line, *[edited(frames.register(draft.newcomer()), *edits) for edits in more])
+    draft.add(_inside(draft), frames.LIST)
+
+
 def _many(draft: Draft) -> None:
     """One request, right or wrong, again and again."""
     dice = draft.dice
@@ -323,6 +336,7 @@ ORDER: Final[Table[Anomaly]] = Table(
     (7, _taken),
     (6, _queue),
     (4, _many),
+    (1, _settlers),
     (2, _weak_key),
 )
 

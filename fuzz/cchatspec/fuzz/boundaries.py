@@ -1,6 +1,6 @@
 """Where implementations go wrong: the sizes at which a buffer or a number ends, and the bytes that mean something to somebody.
 
-Sizes of bodies are drawn by weight. One in three has 300 bytes or more, and one in sixty is so long that it costs time.
+Sizes of bodies are drawn by weight. One in three has 300 bytes or more, and one in 25 is so long that it costs time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LARGE = (300, 400, 700, 1000, 1400, 1500, *_around(512, 1024, 2048))
 _PAGES = _around(4096, 8192)
 _LONG = (*_around(16_384, 32_768, 65_536), 65_000, 65_533, 65_534)
 
-SIZES: Final = Table((45, _SMALL), (18, _MIDDLE), (31, _LARGE), (5, _PAGES), (2, _LONG))
+SIZES: Final = Table((45, _SMALL), (18, _MIDDLE), (29, _LARGE), (6, _PAGES), (4, _LONG))
 
 #: How often something is done again where once is enough: the limits of small tables and of counters of one byte.
 TIMES: Final = Table(
