@@ -12,7 +12,7 @@ import pytest
 from cchatspec.conformance.harness.outcomes import Ending, TooSlow
 from cchatspec.conformance.harness.pace import advice_on
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.target import Target
+from cchatspec.conformance.harness.target import LONGEST_DEADLINE_S, Target
 from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.spec import PublicKeyResponse, RegisterResponse, build
 
@@ -104,6 +104,16 @@ def test_where_no_deadline_passed_nothing_is_measured() -> None:
         target.check_pace(WireLog())
 
         assert target.deadline == DEADLINE_S
+
+
+def test_what_takes_its_time_is_given_it_within_bounds() -> None:
+    target = Target("127.0.0.1", 1, deadline=1.0)
+    deadlines = []
+    for seconds in (0.5, 3.0, 1000.0):
+        target.allow(seconds)
+        deadlines.append(target.deadline)
+
+    assert deadlines == [1.0, 3.0, LONGEST_DEADLINE_S]
 
 
 def serves_key(peer_key: bytes, *, apart: bool) -> Act:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import pytest
 
 from cchatspec.conformance.fixtures import Connect, Login
@@ -18,6 +20,7 @@ from cchatspec.conformance.harness.launch import USUAL_OPEN_FILES
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import deliver
+from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     ErrorCode,
@@ -111,10 +114,25 @@ def test_bystanders(sending: None, flood: list[SendMessage], alice: Peer, bob: P
     assert deliver(alice, bob, b"still here") == STILL_HERE
 
 
+@pytest.fixture
+def unread_lists(target: Target, listing: None, carol: Peer) -> list[ListUsers]:
+    """Requests for lists that fill the buffers of a connection.
+
+    The deadline leaves the target the time in which it serves them to a user who reads.
+    """
+    requests = [ListUsers()] * min(UNREAD // list_size(carol), MOST_LISTS)
+    carol.expects_limit = True
+    begun = monotonic()
+    carol.send(*requests)
+    next((None for _ in requests if not isinstance(carol.receive(), UserListResponse)), None)
+    target.allow(4 * (monotonic() - begun))
+    return requests
+
+
 @clause("ROBUST-SLOWREADER")
-def test_unread_lists(sending: None, listing: None, slow_reader: Peer, alice: Peer, bob: Peer) -> None:
+def test_unread_lists(sending: None, unread_lists: list[ListUsers], slow_reader: Peer, alice: Peer, bob: Peer) -> None:
     """A user who asks for lists and reads none disturbs nobody"""
-    slow_reader.send(*[ListUsers()] * min(UNREAD // list_size(alice), MOST_LISTS))
+    slow_reader.send(*unread_lists)
 
     assert [deliver(alice, bob, b"still here") for _ in range(20)] == [STILL_HERE] * 20
 

@@ -168,6 +168,10 @@ class Target:
                 f"cannot connect to {self.host}:{self.port}: {reason}. Is the server running there?"
             ) from None
 
+    def allow(self, seconds: float) -> None:
+        """Have reads wait at least so long from now on, within the bounds of deadlines: what is asked for takes its time."""
+        self.deadline = max(self.deadline, min(seconds, LONGEST_DEADLINE_S))
+
     def check_pace(self, log: WireLog) -> None:
         """Find out whether the deadline that passed in a case can be held against the target.
 
