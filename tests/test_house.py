@@ -62,6 +62,12 @@ def test_the_wheel_has_the_document_and_the_grammar(wheel: list[str]) -> None:
     assert {"cchatspec/spec/PROTOCOL.md", "cchatspec/spec/notation.lark"} <= set(wheel)
 
 
+def test_the_wheel_has_the_scripts_that_campaigns_begin_with(wheel: list[str]) -> None:
+    scripts = {f"cchatspec/fuzz/corpus/{path.name}" for path in (ROOT / "fuzz" / "corpus").glob("*.json")}
+
+    assert scripts and scripts <= set(wheel)
+
+
 def test_the_wheel_hides_no_root(wheel: list[str]) -> None:
     assert "cchatspec/__init__.py" not in wheel
 
