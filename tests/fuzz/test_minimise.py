@@ -223,9 +223,28 @@ def test_a_body_gets_as_small_as_it_can_be(smallest: int) -> None:
     assert body_size(minimise(large, lambda script: body_size(script) >= smallest)) == smallest
 
 
+def test_a_type_that_was_set_becomes_a_frame_of_that_type() -> None:
+    retyped = one(Frame(SEND, {"encrypted_message": Body(1, 9)}, (Edit("type", "set", 95), Edit("payload", "cut", 3))))
+
+    def shows(script: Script) -> bool:
+        return any(frame.kind == 95 or Edit("type", "set", 95) in frame.edits for frame in frames(script))
+
+    assert minimise(retyped, shows) == one(Frame(95))
+
+
+def test_what_replaces_a_name_and_its_length_becomes_the_name() -> None:
+    edits = (Edit("username", "replace", hex="6162"), Edit("username_length", "set", 2))
+    replaced = one(Frame(LOOKUP, {"username": Name("a")}, edits))
+
+    def shows(script: Script) -> bool:
+        return b"ab" in sent_name(script) or any(edits[0] in frame.edits for frame in frames(script))
+
+    assert minimise(replaced, shows) == one(Frame(LOOKUP, {"username": Bytes("6162")}))
+
+
 def sent_name(script: Script) -> bytes:
     """The name in the first frame, as bytes."""
-    value = frames(script)[0].values.get("username")
+    value = frames(script)[0].values.get("username") if frames(script) else None
     return bytes.fromhex(value.hex) * value.times if isinstance(value, Bytes) else b""
 
 

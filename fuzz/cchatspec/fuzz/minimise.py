@@ -235,9 +235,11 @@ def _edits(search: _Search) -> None:
 
 
 def _replaced(search: _Search) -> None:
-    """Make a value of what replaces one together with its length."""
+    """Make a value of what replaces one together with its length, and a frame of a type that was set."""
     for place, frame in _all_frames(search.best):
         for edit in frame.edits:
+            if edit.field == "type" and edit.kind == "set":
+                search.take(_put_frame(search.best, place, Frame(edit.number % 256)))
             prefix = _length_of(frame.kind, edit.field)
             if edit.kind == "replace" and prefix:
                 current = _frame_at(search.best, place)

@@ -211,7 +211,8 @@ def _meaning(label: str, part: bytes, value: Value | None) -> str:
         case Body():
             return f"{len(part)} bytes"
     if label == "type":
-        return f"{part[0]:#04x} {type_name(part[0])}" if len(part) == 1 else part.hex()
+        known = f" {type_name(part[0])}" if len(part) == 1 and part[0] in set(MessageType) else ""
+        return f"0x{part.hex()}{known}"
     if len(part) <= 4 and label not in ("payload", "username", "recipient"):
         return str(int.from_bytes(part, "big"))
     is_text = part.isascii() and part.decode("ascii").isprintable()
