@@ -109,11 +109,7 @@ class _Question:
 
     def _ask(self, script: Script) -> bool:
         how = self._how
-        if not any(self._hunt.checked(script, (), self._violation, fresh=how.fresh) for _ in range(how.tries)):
-            return False
-        # A crash may be late, and be by what ran before. The target has been started again by now, so one more run tells.
-        is_sure = how.fresh or self._violation.kind != "crash"
-        return is_sure or self._hunt.checked(script, (), self._violation)
+        return any(self._hunt.checked(script, (), self._violation, fresh=how.fresh) for _ in range(how.tries))
 
 
 class Hunt:
