@@ -43,6 +43,7 @@ class Host:
         self._model = setting.model
         self._users = users
         self._refusals = self._lent = 0
+        self._at_once = _AT_ONCE
 
     # Before a script
 
@@ -65,20 +66,30 @@ class Host:
         # A target of many users shows more than one of few, so there are more of them by and by.
         is_time = self._lent % _EVERY == 0 or self._refusals > 0
         if len(users.pool) < _AT_ONCE // 2 or (is_time and len(users.pool) < users.size - _AT_ONCE):
-            line = Line(self._setting, _REGISTRAR, Journal())
-            users.pool.extendleft(self.register(line, [users.new() for _ in range(_AT_ONCE)]))
-            line.close()
-            self._model.forget(line.tracker)
+            self._enrol()
+        if not users.pool:
+            self._enrol()
         return users.lend()
+
+    def _enrol(self) -> None:
+        """Register some more accounts."""
+        line = Line(self._setting, _REGISTRAR, Journal())
+        self._users.pool.extendleft(self.register(line, [self._users.new() for _ in range(_AT_ONCE)]))
+        line.close()
+        self._model.forget(line.tracker)
 
     def register(self, line: Line, accounts: list[Account]) -> list[Account]:
         """Register accounts on a line, and give back those that were taken."""
         world = self._model.world
-        for account in accounts:
-            world.admit(account, registered=False)
-            line.queue_message(RegisterUser(account.name, account.key))
-        line.flush()
-        line.wait()
+        for start in range(0, len(accounts), self._at_once):
+            for account in accounts[start : start + self._at_once]:
+                world.admit(account, registered=False)
+                line.queue_message(RegisterUser(account.name, account.key))
+            line.flush()
+            if not line.wait():
+                # Not every target reads many requests at once; that it does not is for scripts to find.
+                self._at_once = 1
+                break
         return [account for account in accounts if world.person(account.name).registered]
 
     def pace(self, *, refused: bool) -> None:

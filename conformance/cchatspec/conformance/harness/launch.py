@@ -146,6 +146,12 @@ class Launcher:
         self._folder.cleanup()
         self._output.close()
 
+    def discard(self) -> None:
+        """End the process, and remove its folder and its output; it cannot be started again."""
+        self.stop()
+        self._output.close()
+        self._folder.cleanup()
+
     def tail(self) -> str:
         """The end of what the process printed."""
         size = self._output.seek(0, os.SEEK_END)

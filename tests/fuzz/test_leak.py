@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from tests.fuzz.simulated import Server, runner_for
+
+from cchatspec.fuzz.families import FAMILIES
+from cchatspec.fuzz.leak import SUSPICIOUS_BYTES, Growth, LeakWatch, confirm, resident_bytes
+from cchatspec.fuzz.script import Script
+from cchatspec.fuzz.trace import Trace
+
+
+class Counting:
+    """Runs nothing, and grows by so much with each script of some kinds."""
+
+    def __init__(self, leaking: set[str], each: int = 1000) -> None:
+        self.leaking = [script for name in leaking for script in FAMILIES[name]]
+        self.each = each
+        self.memory = 0
+        self.starts = 0
+
+    def run(self, script: Script) -> Trace:
+        self.memory += self.each if script in self.leaking else 0
+        return Trace(script)
+
+    def renew(self) -> None:
+        self.memory = 50_000_000
+        self.starts += 1
+
+
+def leaks(runner: Counting, memory: Callable[[int], int | None] | None = None) -> list[str]:
+    found = confirm(runner, lambda: 1, repetitions=10, memory=memory or (lambda _pid: runner.memory))
+    return [name for name, _, _ in found]
+
+
+def test_a_family_that_leaks_is_named() -> None:
+    assert leaks(Counting({"failed logins"})) == ["failed logins"]
+
+
+def test_what_does_not_grow_is_no_leak() -> None:
+    assert leaks(Counting(set())) == []
+
+
+def test_a_few_bytes_each_are_no_leak() -> None:
+    assert leaks(Counting({"failed logins"}, each=20)) == []
+
+
+def test_growth_that_does_not_come_again_is_no_leak() -> None:
+    runner = Counting({"failed logins"})
+    first_starts = len(FAMILIES)
+
+    assert leaks(runner, lambda _pid: runner.memory if runner.starts < first_starts // 2 else 7) == []
+
+
+def test_a_process_that_is_gone_is_not_judged() -> None:
+    assert leaks(Counting({"failed logins"}), lambda _pid: None) == []
+
+
+@pytest.mark.parametrize(
+    ("rounds", "leak"),
+    [
+        ((900, 800, 500, 500, 500, 500), True),
+        ((900_000, 500, 500, 480, 510, 520), True),
+        ((900, 400, 200, 100, 50, 20), False),
+        ((0, 0, 5000, 0, 0, 0), False),
+        ((0, 0, 500, 500, 0, 500), False),
+    ],
+)
+def test_a_leak_is_even(rounds: tuple[int, ...], leak: bool) -> None:
+    assert Growth(10, rounds).is_leak is leak
+
+
+def watch(sizes: list[int]) -> LeakWatch:
+    left = iter(sizes)
+    made = LeakWatch(1, every=10, memory=lambda _pid: next(left, None))
+    for number in range(len(sizes)):
+        made.look(10 * number)
+    return made
+
+
+def test_steady_growth_is_suspicious() -> None:
+    assert watch([number * SUSPICIOUS_BYTES // 10 for number in range(20)]).is_suspicious
+
+
+def test_growth_that_comes_to_an_end_is_not() -> None:
+    assert not watch([min(number, 8) * SUSPICIOUS_BYTES for number in range(20)]).is_suspicious
+
+
+def test_samples_begin_anew_with_a_new_process() -> None:
+    made = watch([1, 2, 3])
+    made.look(100, pid=os.getpid())
+
+    assert made.samples == []
+
+
+def test_memory_of_a_process_is_read() -> None:
+    assert (resident_bytes(os.getpid()) or 0) > 1 << 20
+
+
+def test_memory_of_nobody_is_none() -> None:
+    assert resident_bytes(0x7FFF_FFFE) is None
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_leaves_nothing_behind(name: str) -> None:
+    server = Server()
+    runner = runner_for(server)
+    assert runner.run(FAMILIES[name][0], thorough=True).violations == []  # the bystanders register now
+    members = len(server.members)
+
+    for script in FAMILIES[name] * 2:
+        runner.run(script)
+
+    assert len(server.members) == members and not any(member.queue for member in server.members.values())
