@@ -138,6 +138,18 @@ def faulty_run(tmp_path_factory: pytest.TempPathFactory) -> Report:
     return ran(tmp_path_factory.mktemp("faulty"), "--launch", launch, *(f"--select={name}" for name in SELECTED))
 
 
+@pytest.fixture(scope="session")
+def fuzz_run(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """A real campaign against a server that dies, until it is found out."""
+    folder = tmp_path_factory.mktemp("fuzz")
+    server = f"{sys.executable} {ROOT / 'tests' / 'conformance' / 'plain_server.py'} {{port}} dies"
+    limits = ("--max-findings", "1", "--max-time", "20s", "--seed", "1")
+    command = [sys.executable, "-m", "cchatspec.cli", "fuzz", "--launch", server, *limits, "--out", str(folder / "out")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    return read_report(folder / "out" / "results.json")
+
+
 def written(folder: Path, *reports: Report, plain_budget: int = PLAIN_BUDGET) -> Path:
     """The page of these results, on disk."""
     path = folder / "report.html"

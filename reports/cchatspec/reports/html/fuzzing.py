@@ -13,7 +13,7 @@ from cchatspec.reports.campaign import Campaign, Finding, Sample
 from cchatspec.reports.html.conformance import replies_of
 from cchatspec.reports.html.frames import BytesView, bytes_view
 from cchatspec.reports.html.sequence import Diagram, diagram
-from cchatspec.reports.html.words import campaign_answer, label
+from cchatspec.reports.html.words import campaign_answer, label, plural
 from cchatspec.reports.text import plain, replay_command, words_of
 from cchatspec.spec import MessageType
 
@@ -152,7 +152,7 @@ def _charts(campaign: Campaign) -> Iterator[Chart]:
     marks = tuple((finding.found_s, f"{finding.kind}: {plain(finding.title)}") for finding in campaign.findings)
     newest = next(sample for sample in samples if sample.triples == last.triples)
     since = f"{last.triples:,} kinds of replies; the last new one was seen by {newest.s:,.0f} s"
-    dots = f", and {len(marks)} findings, each a dot" if marks else ""
+    dots = f", and {plural(len(marks), 'finding')}, each a dot" if marks else ""
     yield _chart("Kinds of replies", samples, lambda sample: sample.triples, marks, since + dots)
 
 
