@@ -23,11 +23,12 @@ SENT = [b"first", b"second", b"third"]
 class Survivors:
     """Who was there before the restart, what had been acknowledged for them, and what came after it.
 
-    `ids` are those of all messages that the target had taken.
+    `newest` was registered last. `ids` are those of all messages that the target had taken.
     """
 
     sender: Account
     recipient: Account
+    newest: Account
     acknowledged: list[Reply]
     ids: frozenset[int]
     login: Reply
@@ -45,11 +46,12 @@ def survivors(target: Target, login: Login, connect: Connect) -> Survivors:
     recipient.close()
     acknowledged = send_all(sender, recipient.name, SENT)
     before = frozenset(target.ids)
+    newest = must_register(target, connect(who="newest")).account
     target.restart()
     back = connect(recipient.account)
     reply = back.ask_and_prove()
     delivered = poll(back) if back.logged_in else []
-    target.after_restart = Survivors(sender.account, recipient.account, acknowledged, before, reply, delivered)
+    target.after_restart = Survivors(sender.account, recipient.account, newest, acknowledged, before, reply, delivered)
     return target.after_restart
 
 
@@ -65,6 +67,12 @@ def queued(queueing: None, survivors: Survivors) -> Survivors:
 def test_login(survivors: Survivors) -> None:
     """A user who was registered before a restart can log in after it"""
     assert survivors.login == login_accepted()
+
+
+@clause("REG-RESTART")
+def test_login_of_the_newest(survivors: Survivors, connect: Connect) -> None:
+    """The user who was registered last before a restart can log in after it"""
+    assert connect(survivors.newest).ask_and_prove() == login_accepted()
 
 
 @clause("REG-RESTART")
