@@ -46,7 +46,7 @@ def survivors(target: Target, login: Login, connect: Connect) -> Survivors:
     recipient.close()
     acknowledged = send_all(sender, recipient.name, SENT)
     before = frozenset(target.ids)
-    newest = must_register(target, connect(who="newest")).account
+    newest = must_register(connect(who="newest")).account
     target.restart()
     back = connect(recipient.account)
     reply = back.ask_and_prove()
