@@ -215,16 +215,14 @@ class Runner:
         """Whether the target still lives, where there is reason to doubt it; if not, it is a crash, and it is started again."""
         launcher = self.target.launcher
         trace.violations = list(self.model.violations)
-        if launcher is not None and launcher.died:
+        # A process that is about to end may still accept, so only an answer shows that it lives.
+        if not (launcher is not None and launcher.died) and self.alive():
+            return True
+        if launcher is not None and launcher.ends_within(_DYING_S):
             how = f"the process ended with {launcher.how_it_ended()}"
         elif not self.setting.accepts(*self.target.address):
-            ended = launcher is not None and launcher.ends_within(_DYING_S)
-            how = (
-                f"the process ended with {launcher.how_it_ended()}"
-                if launcher is not None and ended
-                else "nobody accepts connections any more"
-            )
-        elif any(violation.kind == "hang" for violation in trace.violations) and not self.alive():
+            how = "nobody accepts connections any more"
+        elif any(violation.kind == "hang" for violation in trace.violations):
             how = ""
         else:
             return True
@@ -253,19 +251,19 @@ class Runner:
 
     def alive(self) -> bool:
         """Whether a fresh connection is answered."""
+        known = len(self.model.violations)
         line = Line(self.setting, _PROBE, Journal())
         line.fence()
         line.flush()
         answered = line.wait() and line.tracker.has_answered
         line.close()
         self.model.forget(line.tracker)
+        # What the probe meets has shown elsewhere already, or will.
+        del self.model.violations[known:]
         return answered
 
     def _probe(self) -> str:
-        before = len(self.model.violations)
-        alive = self.alive()
-        del self.model.violations[before:]
-        return "a fresh connection is answered" if alive else "a fresh connection is not answered either"
+        return "a fresh connection is answered" if self.alive() else "a fresh connection is not answered either"
 
     def _ask_pair(self, journal: Journal, *, thorough: bool) -> None:
         self._since_pair = 0
