@@ -173,6 +173,10 @@ def program_data(file: FindingFile, shown: Shown) -> dict[str, Any]:
     """What `replay.py` needs to know."""
     plan = plan_of(shown.trace)
     found = file.finding
+    hung = {
+        event.connection for event in shown.trace.events if isinstance(event, Ended) and event.how is Ending.DEADLINE
+    }
+    mute = {number: came for number, came in plan.came.items() if number in hung and found.kind == "hang"}
     is_bystander = found.state == "bystander"
     return {
         "id": found.id,
@@ -184,7 +188,11 @@ def program_data(file: FindingFile, shown: Shown) -> dict[str, Any]:
         "statuses": "STATUS_UPDATE" in found.outcome or found.clause in _ABOUT_STATUS,
         "registered": plan.registered,
         "plan": plan.steps,
-        "came": {number: {"frames": came.frames, "ended": came.ended} for number, came in plan.came.items()},
+        "came": {
+            number: {"frames": came.frames, "ended": came.ended}
+            for number, came in plan.came.items()
+            if number in looked_at
+        },
         "limit": PAYLOAD_LIMIT,
         "layouts": layouts(),
     }
