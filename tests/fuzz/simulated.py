@@ -207,7 +207,8 @@ class Server:
         if right or self.reads["burn"] == "burnt":
             end.challenge = b""
         if member is None or not right or (self.reads["second-session"] == "refused" and set(member.sessions) - {end}):
-            end.say(LoginResponse(0))
+            says_error = member is None and self.reads["unknown-login"] == "error"
+            end.say(Error(3, b"") if says_error else LoginResponse(0))
             return
         self.enter(end, member)
 

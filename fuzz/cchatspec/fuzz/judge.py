@@ -90,6 +90,9 @@ def answers(request: Request, mode: Mode, reply: Message, tracker: Tracker) -> M
     if type(reply) is Error and _is_refusal(request, mode, reply.error_code, tracker):
         if request.kind == LOGOUT and reply.error_code == TERMINATED:
             return (mode._replace(over=True),)
+        if request.kind == LOGIN and mode.hand == STANDS and request.form is not Form.MALFORMED:
+            # It may have been taken for the proof, which uses up the challenge, or not.
+            return mode, Mode(mode.user, USED)
         return (mode,)
     if request.form in (Form.MALFORMED, Form.UNKNOWN):
         if request.kind == REGISTER and type(reply) is RegisterResponse:

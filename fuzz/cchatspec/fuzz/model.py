@@ -200,7 +200,8 @@ class Model:
         for session in list(person.sessions.values()):
             if session.closed_at <= request.sent_at:
                 session.forget_sessions()
-                self.gone[person.name] = session.closed_at
+                if person.name in session.entered:
+                    self.gone[person.name] = session.closed_at
 
     def lingering(self) -> list[Person]:
         """Everybody whose connections we have closed, and of whom the target has not shown that it knows."""

@@ -44,11 +44,11 @@ class Tracker:
         number: the script's number of the connection.
         challenges: the challenges that came on this connection.
         is_followed: whether replies can still be attributed.
-        is_limited: ERROR 06 has come.
         guesses: what every reply may have answered, and the states that the connection may be in.
         said_error: the last frame that came is an ERROR.
         has_answered: a frame has come.
         ended: the target has ended it; `closed`: we have.
+        entered: everybody who surely was logged in here at some time.
         arrivals: the messages that came here; `told`: the last status of each user in a STATUS_UPDATE.
         largest: the size of the largest request that was answered.
         logged_in_at: the event at which the user was known to be logged in.
@@ -66,7 +66,6 @@ class Tracker:
         self.stream = Stream()
         self.challenges: list[bytes] = []
         self.is_followed = True
-        self.is_limited = False
         self.said_error = False
         self.has_answered = False
         self.is_half_closed = False
@@ -75,6 +74,7 @@ class Tracker:
         self.is_stalled = False
         self.answered_sent_at = 0
         self.largest = 0
+        self.entered: set[bytes] = set()
         self.arrivals: list[Letter] = []
         self.told: dict[bytes, int] = {}
         self.logged_in_at = self.proof_sent_at = 0
@@ -281,6 +281,7 @@ class Tracker:
 
     def _entered(self, name: bytes, request: Request) -> None:
         person = self.world.person(name)
+        self.entered.add(name)
         self.logged_in_at, self.proof_sent_at = self.world.clock, request.sent_at
         if len(person.sessions) == 1:
             person.hides = False
@@ -393,6 +394,5 @@ class Tracker:
 
     def _limit(self) -> None:
         """ERROR 06: any request since the last reply may have been refused, and the next ones too."""
-        self.is_limited = True
         self.model.limited()
         self.give_up()
