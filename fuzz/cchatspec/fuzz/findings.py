@@ -188,11 +188,7 @@ def program_data(file: FindingFile, shown: Shown) -> dict[str, Any]:
         "statuses": "STATUS_UPDATE" in found.outcome or found.clause in _ABOUT_STATUS,
         "registered": plan.registered,
         "plan": plan.steps,
-        "came": {
-            number: {"frames": came.frames, "ended": came.ended}
-            for number, came in plan.came.items()
-            if number in looked_at
-        },
+        "came": {at: {"frames": came.frames, "ended": came.ended} for at, came in (mute or plan.came).items()},
         "limit": PAYLOAD_LIMIT,
         "layouts": layouts(),
     }

@@ -184,7 +184,7 @@ class Hunt:
         small = renumbered(minimise(script, _Question(self, violation, script, how)))
         found = self.replay(small, (), violation, REPLAYS)
         if found is None and not how.fresh:
-            self._until = monotonic() + self._longest
+            self._until = monotonic() + self._longest / 2
             again = _Question(self, violation, script, _How(tries=2, fresh=True))
             if again(script):
                 found = self.replay(minimise(script, again, _FRESH_BUDGET), (), violation, REPLAYS)

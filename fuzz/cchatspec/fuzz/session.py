@@ -54,7 +54,7 @@ _MOST_TRIES = 2
 _KNOWN_REPLAYS = 3
 
 #: A violation is run down for at most this part of the whole time, and for so many seconds at least.
-_SHARE, _SHORTEST_S = 0.25, 30.0
+_SHARE, _SHORTEST_S = 0.25, 20.0
 
 
 class Session:
