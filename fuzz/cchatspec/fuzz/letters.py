@@ -207,11 +207,11 @@ class Letters:
 
     def overtaken(self, tracker: Tracker) -> Letter | None:
         """A message that came behind one of the same sender that was sent later, both pushed or both queued."""
-        last: dict[tuple[int, int], int] = {}
+        last: dict[tuple[int, bytes, int], int] = {}
         for letter in tracker.arrivals:
             if letter.status not in (1, 2) or not letter.is_sole:
                 continue
-            lane = letter.sender.serial, letter.status
+            lane = letter.sender.serial, letter.recipient, letter.status
             if letter.number < last.get(lane, 0):
                 return letter
             last[lane] = letter.number
