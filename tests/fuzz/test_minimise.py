@@ -242,6 +242,19 @@ def test_what_replaces_a_name_and_its_length_becomes_the_name() -> None:
     assert minimise(replaced, shows) == one(Frame(LOOKUP, {"username": Bytes("6162")}))
 
 
+def test_long_bodies_become_short_before_anything_else_is_tried() -> None:
+    seen: list[Script] = []
+    long = one(*[Frame(SEND, {"encrypted_message": Body(number, 65_535)}) for number in range(40)])
+
+    def shows(script: Script) -> bool:
+        seen.append(script)
+        return len(frames(script)) > 30
+
+    minimise(long, shows)
+
+    assert max(map(body_size, seen)) <= 16
+
+
 def sent_name(script: Script) -> bytes:
     """The name in the first frame, as bytes."""
     value = frames(script)[0].values.get("username") if frames(script) else None

@@ -13,23 +13,24 @@ Every question is derived from the script alone, so the same answers lead to the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from cchatspec.fuzz.encode import fields_of
 from cchatspec.fuzz.numbering import renumbered
+from cchatspec.fuzz.rewrite import Place, all_frames, changed, frame_at, length_of, map_frames, put_frame, with_steps
 from cchatspec.fuzz.script import Body, Bytes, Connect, Edit, Fence, Frame, Proof, Script, Send, Step, Value
-from cchatspec.spec.model import PrefixedBytes
 
 #: How many executions a reduction may take if nothing else is said.
 BUDGET = 150
 
 _FILLER = "61"
 
+#: To so many bytes all bodies are cut before anything else is tried.
+_SHORT = (16, 400, 5000)
+
 Shows = Callable[[Script], bool]
 _Item = TypeVar("_Item")
-_Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 class Stop(Exception):
@@ -63,7 +64,7 @@ class _Search:
         self.best = script
         self._shows = shows
         self._left = budget
-        self._asked = {msgspec.json.encode(script): True, msgspec.json.encode(_with_steps(script, ())): False}
+        self._asked = {msgspec.json.encode(script): True, msgspec.json.encode(with_steps(script, ())): False}
 
     def shows(self, candidate: Script) -> bool:
         """Ask, unless it is known. A script without steps shows nothing.
@@ -115,12 +116,34 @@ class _Search:
 # --- Connections, steps and frames
 
 
+def _bulk(search: _Search) -> None:
+    """Make all bodies and repeated bytes short at once, since what is long takes long to run."""
+    for most in _SHORT:
+        if search.take(map_frames(search.best, _shortening(most))):
+            return
+
+
+def _shortening(most: int) -> Callable[[Place, Frame], Frame]:
+    return lambda _, frame: _shortened(frame, most)
+
+
+def _shortened(frame: Frame, most: int) -> Frame:
+    values: dict[str, Value] = dict(frame.values)
+    for label, value in frame.values.items():
+        match value:
+            case Body(number=number, size=size):
+                values[label] = Body(number, min(size, most))
+            case Bytes(hex=digits, times=times) if digits:
+                values[label] = Bytes(digits, min(times, max(most * 2 // len(digits), 1)))
+    return changed(frame, values=values)
+
+
 def _connections(search: _Search) -> None:
     def numbers(script: Script) -> list[int]:
         return list(dict.fromkeys(step.connection for step in script.steps))
 
     def without(script: Script, gone: Sequence[int]) -> Script:
-        return _with_steps(script, (step for step in script.steps if step.connection not in gone))
+        return with_steps(script, (step for step in script.steps if step.connection not in gone))
 
     search.thin(numbers, without)
 
@@ -130,14 +153,14 @@ def _steps(search: _Search) -> None:
         return [at for at, step in enumerate(script.steps) if not isinstance(step, Connect)]
 
     def without(script: Script, gone: Sequence[int]) -> Script:
-        return _with_steps(script, (step for at, step in enumerate(script.steps) if at not in set(gone)))
+        return with_steps(script, (step for at, step in enumerate(script.steps) if at not in set(gone)))
 
     search.thin(removable, without)
 
 
 def _frames(search: _Search) -> None:
     def places(script: Script) -> list[tuple[int, int]]:
-        return [place for place, _ in _all_frames(script)]
+        return [place for place, _ in all_frames(script)]
 
     def without(script: Script, gone: Sequence[tuple[int, int]]) -> Script:
         out = set(gone)
@@ -146,17 +169,17 @@ def _frames(search: _Search) -> None:
             if isinstance(step, Send):
                 frames = tuple(frame for n, frame in enumerate(step.frames) if (at, n) not in out)
                 if frames:
-                    kept.append(_changed(step, frames=frames))
+                    kept.append(changed(step, frames=frames))
             else:
                 kept.append(step)
-        return _with_steps(script, kept)
+        return with_steps(script, kept)
 
     search.thin(places, without)
 
 
 def _registered(search: _Search) -> None:
     def without(script: Script, gone: Sequence[str]) -> Script:
-        return _changed(script, registered=tuple(user for user in script.registered if user not in gone))
+        return changed(script, registered=tuple(user for user in script.registered if user not in gone))
 
     search.thin(lambda script: script.registered, without)
 
@@ -165,8 +188,8 @@ def _registered(search: _Search) -> None:
 
 
 def _cuts(search: _Search) -> None:
-    whole = [_changed(step, cuts=()) if isinstance(step, Send) else step for step in search.best.steps]
-    if search.take(_with_steps(search.best, whole)):
+    whole = [changed(step, cuts=()) if isinstance(step, Send) else step for step in search.best.steps]
+    if search.take(with_steps(search.best, whole)):
         return
 
     def places(script: Script) -> list[tuple[int, int]]:
@@ -176,26 +199,26 @@ def _cuts(search: _Search) -> None:
     def without(script: Script, gone: Sequence[tuple[int, int]]) -> Script:
         out = set(gone)
         steps = [
-            _changed(step, cuts=tuple(cut for cut in step.cuts if (at, cut) not in out))
+            changed(step, cuts=tuple(cut for cut in step.cuts if (at, cut) not in out))
             if isinstance(step, Send)
             else step
             for at, step in enumerate(script.steps)
         ]
-        return _with_steps(script, steps)
+        return with_steps(script, steps)
 
     search.thin(places, without)
 
 
 def _normal_form(search: _Search) -> None:
     """Every frame in a step of its own that waits; else every step as it is, but waiting; else one at a time."""
-    if search.take(_with_steps(search.best, _single(search.best.steps))):
+    if search.take(with_steps(search.best, _single(search.best.steps))):
         return
-    if search.take(_with_steps(search.best, map(_waiting, search.best.steps))):
+    if search.take(with_steps(search.best, map(_waiting, search.best.steps))):
         return
     for at, step in enumerate(search.best.steps):
         if _waiting(step) != step:
             search.take(
-                _with_steps(search.best, [*search.best.steps[:at], _waiting(step), *search.best.steps[at + 1 :]])
+                with_steps(search.best, [*search.best.steps[:at], _waiting(step), *search.best.steps[at + 1 :]])
             )
 
 
@@ -208,7 +231,7 @@ def _single(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 def _waiting(step: Step) -> Step:
-    return _changed(step, waits=True) if isinstance(step, Send | Fence) else step
+    return changed(step, waits=True) if isinstance(step, Send | Fence) else step
 
 
 def _names(search: _Search) -> None:
@@ -220,13 +243,13 @@ def _names(search: _Search) -> None:
 
 def _edits(search: _Search) -> None:
     def places(script: Script) -> list[tuple[int, int, int]]:
-        return [(*place, n) for place, frame in _all_frames(script) for n in range(len(frame.edits))]
+        return [(*place, n) for place, frame in all_frames(script) for n in range(len(frame.edits))]
 
     def without(script: Script, gone: Sequence[tuple[int, int, int]]) -> Script:
         out = set(gone)
-        return _map_frames(
+        return map_frames(
             script,
-            lambda place, frame: _changed(
+            lambda place, frame: changed(
                 frame, edits=tuple(edit for n, edit in enumerate(frame.edits) if (*place, n) not in out)
             ),
         )
@@ -236,40 +259,34 @@ def _edits(search: _Search) -> None:
 
 def _replaced(search: _Search) -> None:
     """Make a value of what replaces one together with its length, and a frame of a type that was set."""
-    for place, frame in _all_frames(search.best):
+    for place, frame in all_frames(search.best):
         for edit in frame.edits:
             if edit.field == "type" and edit.kind == "set":
-                search.take(_put_frame(search.best, place, Frame(edit.number % 256)))
-            prefix = _length_of(frame.kind, edit.field)
+                search.take(put_frame(search.best, place, Frame(edit.number % 256)))
+            prefix = length_of(frame.kind, edit.field)
             if edit.kind == "replace" and prefix:
-                current = _frame_at(search.best, place)
+                current = frame_at(search.best, place)
                 edits = tuple(one for one in current.edits if one.field not in (edit.field, prefix))
                 values = {**current.values, edit.field: Bytes(edit.hex)}
-                search.take(_put_frame(search.best, place, _changed(current, values=values, edits=edits)))
-
-
-def _length_of(kind: int, label: str) -> str:
-    """The label of a field's length, empty if it has none."""
-    fields = [field for field in fields_of(kind) if isinstance(field, PrefixedBytes)]
-    return next((field.prefix_name for field in fields if field.name == label), "")
+                search.take(put_frame(search.best, place, changed(current, values=values, edits=edits)))
 
 
 def _values(search: _Search) -> None:
     """Leave values out, which makes them 0 or empty, and make the others small."""
-    for place, frame in _all_frames(search.best):
+    for place, frame in all_frames(search.best):
         for label in frame.values:
-            current = _frame_at(search.best, place)
+            current = frame_at(search.best, place)
             kept = {key: value for key, value in current.values.items() if key != label}
-            if not search.take(_put_frame(search.best, place, _changed(current, values=kept))):
+            if not search.take(put_frame(search.best, place, changed(current, values=kept))):
                 _reduce_value(search, place, label)
 
 
 def _reduce_value(search: _Search, place: tuple[int, int], label: str) -> None:
     def put(value: Value) -> Script:
-        frame = _frame_at(search.best, place)
-        return _put_frame(search.best, place, _changed(frame, values={**frame.values, label: value}))
+        frame = frame_at(search.best, place)
+        return put_frame(search.best, place, changed(frame, values={**frame.values, label: value}))
 
-    match _frame_at(search.best, place).values[label]:
+    match frame_at(search.best, place).values[label]:
         case int(number):
             search.lower(number, put)
         case Body(number=number, size=size):
@@ -284,15 +301,15 @@ def _reduce_value(search: _Search, place: tuple[int, int], label: str) -> None:
 
 def _edit_numbers(search: _Search) -> None:
     """Make the numbers and bytes of edits small, where a smaller one does less."""
-    for place, frame in _all_frames(search.best):
+    for place, frame in all_frames(search.best):
         for n, edit in enumerate(frame.edits):
             _reduce_edit(search, edit, _putting_edit(search, place, n))
 
 
 def _putting_edit(search: _Search, place: tuple[int, int], n: int) -> Callable[[Edit], Script]:
     def put(changed: Edit) -> Script:
-        frame = _frame_at(search.best, place)
-        return _put_frame(search.best, place, _changed(frame, edits=(*frame.edits[:n], changed, *frame.edits[n + 1 :])))
+        frame = frame_at(search.best, place)
+        return put_frame(search.best, place, changed(frame, edits=(*frame.edits[:n], changed, *frame.edits[n + 1 :])))
 
     return put
 
@@ -300,14 +317,14 @@ def _putting_edit(search: _Search, place: tuple[int, int], n: int) -> Callable[[
 def _reduce_edit(search: _Search, edit: Edit, put: Callable[[Edit], Script]) -> None:
     match edit.kind:
         case "grow" | "replace":
-            _reduce_bytes(search, edit.hex, lambda digits: put(_changed(edit, hex=digits)))
+            _reduce_bytes(search, edit.hex, lambda digits: put(changed(edit, hex=digits)))
         case "repeat":
-            search.lower(edit.number, lambda less: put(_changed(edit, number=less)), low=1)
+            search.lower(edit.number, lambda less: put(changed(edit, number=less)), low=1)
         case "add" if edit.number:
             sign = 1 if edit.number > 0 else -1
-            search.lower(abs(edit.number), lambda less: put(_changed(edit, number=sign * less)), low=1)
-        case "set" if edit.number and not search.shows(put(_changed(edit, number=0))):
-            search.lower(edit.number, lambda less: put(_changed(edit, number=less)))
+            search.lower(abs(edit.number), lambda less: put(changed(edit, number=sign * less)), low=1)
+        case "set" if edit.number and not search.shows(put(changed(edit, number=0))):
+            search.lower(edit.number, lambda less: put(changed(edit, number=less)))
         case _:
             pass
 
@@ -335,47 +352,6 @@ def _make_plain(search: _Search, digits: str, put: Callable[[str], Script]) -> N
         chunk //= 2
 
 
-# --- Scripts
-
-
-def _with_steps(script: Script, steps: Iterable[Step]) -> Script:
-    return _changed(script, steps=tuple(steps))
-
-
-def _all_frames(script: Script) -> list[tuple[tuple[int, int], Frame]]:
-    """Every frame with its step and its place in it."""
-    return [
-        ((at, n), frame)
-        for at, step in enumerate(script.steps)
-        if isinstance(step, Send)
-        for n, frame in enumerate(step.frames)
-    ]
-
-
-def _map_frames(script: Script, change: Callable[[tuple[int, int], Frame], Frame]) -> Script:
-    steps = [
-        _changed(step, frames=tuple(change((at, n), frame) for n, frame in enumerate(step.frames)))
-        if isinstance(step, Send)
-        else step
-        for at, step in enumerate(script.steps)
-    ]
-    return _with_steps(script, steps)
-
-
-def _frame_at(script: Script, place: tuple[int, int]) -> Frame:
-    step = script.steps[place[0]]
-    assert isinstance(step, Send)
-    return step.frames[place[1]]
-
-
-def _put_frame(script: Script, place: tuple[int, int], frame: Frame) -> Script:
-    return _map_frames(script, lambda other, old: frame if other == place else old)
-
-
-def _changed(struct: _Struct, **values: Any) -> _Struct:
-    return msgspec.structs.replace(struct, **values)
-
-
 _PASSES = (
-    _connections, _steps, _frames, _cuts, _normal_form, _edits, _replaced, _registered, _values, _edit_numbers, _names,
+    _bulk, _connections, _steps, _frames, _cuts, _normal_form, _edits, _replaced, _registered, _values, _edit_numbers, _names,
 )  # fmt: skip
