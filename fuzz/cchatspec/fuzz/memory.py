@@ -16,9 +16,9 @@ from cchatspec.fuzz.trace import Trace
 #: A sample is taken after so many executions.
 _EVERY = 50
 
-#: How often a suspicion is followed in one campaign, and for how long at most, in seconds.
+#: How often a suspicion is followed in one campaign, and for how long at least and at most, in seconds.
 _MOST_PURSUITS = 2
-LONGEST_S = 120.0
+SHORTEST_S, LONGEST_S = 45.0, 120.0
 
 #: A leak is confirmed by two fresh starts.
 _STARTS = 2
@@ -60,15 +60,18 @@ class Memory:
         self._watch.look(self._runner.executions, pid)
         return self._watch.is_suspicious
 
-    def pursue(self) -> Iterator[Quarry]:
+    def pursue(self, seconds: float) -> Iterator[Quarry]:
         """Find out what leaks, one after the other, if anything does; it takes some ten thousand executions.
+
+        Args:
+            seconds: how long it may take, within bounds.
 
         Raises:
             TargetError: the target cannot be started again.
         """
         self._pursuits += 1
         self._watch = None
-        yield from self._confirm(list(FAMILIES))
+        yield from self._confirm(list(FAMILIES), min(max(seconds, SHORTEST_S), LONGEST_S))
 
     def replay(self, family: str) -> Quarry | None:
         """Whether what is called by this still leaks.
@@ -76,10 +79,10 @@ class Memory:
         Raises:
             TargetError: the target cannot be started again.
         """
-        return next(self._confirm([family]), None) if family in FAMILIES else None
+        return next(self._confirm([family], LONGEST_S), None) if family in FAMILIES else None
 
-    def _confirm(self, families: list[str]) -> Iterator[Quarry]:
-        self._until = monotonic() + LONGEST_S
+    def _confirm(self, families: list[str], seconds: float) -> Iterator[Quarry]:
+        self._until = monotonic() + seconds
         for family in families:
             try:
                 leaks = confirm(self, self.pid, families={family: FAMILIES[family]})

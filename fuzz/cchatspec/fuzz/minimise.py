@@ -307,9 +307,9 @@ def _edit_numbers(search: _Search) -> None:
 
 
 def _putting_edit(search: _Search, place: tuple[int, int], n: int) -> Callable[[Edit], Script]:
-    def put(changed: Edit) -> Script:
+    def put(other: Edit) -> Script:
         frame = frame_at(search.best, place)
-        return put_frame(search.best, place, changed(frame, edits=(*frame.edits[:n], changed, *frame.edits[n + 1 :])))
+        return put_frame(search.best, place, changed(frame, edits=(*frame.edits[:n], other, *frame.edits[n + 1 :])))
 
     return put
 

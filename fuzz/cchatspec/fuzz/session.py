@@ -201,7 +201,7 @@ class Session:
         self._doing = "looking for what leaks"
         self._progress(force=True)
         at = monotonic() - self._began, self._runner.executions
-        for quarry in self._memory.pursue():
+        for quarry in self._memory.pursue((self._job.seconds or 0) / 2):
             self._keep(quarry, quarry.violation, at)
             if self._job.findings is not None and self._new >= self._job.findings:
                 break
