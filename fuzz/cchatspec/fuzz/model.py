@@ -72,6 +72,13 @@ class Model:
         self._serial = 0
         self.on_challenge: Callable[[Tracker, bytes], None] = lambda _tracker, _challenge: None
 
+    def begin(self) -> None:
+        """A run begins."""
+        self.violations.clear()
+        self.triples.clear()
+        self.answered = 0
+        self.users.signatures.clear()
+
     def connected(self, number: int) -> Tracker:
         """A connection was opened; `number` is the script's."""
         self._serial += 1

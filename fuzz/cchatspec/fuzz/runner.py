@@ -145,10 +145,7 @@ class Runner:
         journal = Journal(trace.events)
         model = self.model
         limits = model.limits
-        model.violations.clear()
-        model.triples.clear()
-        model.answered = 0
-        self.users.signatures.clear()
+        model.begin()
         self._runs += 1
         cast = self._host.cast(script, self._runs)
         if cast is None:
