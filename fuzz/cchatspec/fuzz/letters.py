@@ -139,8 +139,8 @@ class Letters:
 
     def _number(self, tracker: Tracker, letter: Letter, number: int) -> None:
         letter.id = number
-        other = self._ids.get(number)
-        if other is not None and other is not letter and letter.is_sole and other.is_sole:
+        other = self._ids.get(number, letter)
+        if other is not letter and letter.is_sole and (other is None or other.is_sole):
             tracker.model.report_letter(tracker, letter, wording.same_id(letter))
         self._ids[number] = letter
         if len(self._ids) > _IDS_KEPT:
@@ -277,6 +277,11 @@ class Letters:
         for letter in self._to.pop(name.lower(), ()):
             self._by_mark.pop(letter.mark, None)
             self._by_request.pop(id(letter.request), None)
+            if letter.id is not None and self._ids.get(letter.id) is letter:
+                # That the id was given out is remembered, and the message is not.
+                self._ids[letter.id] = None
+                if not letter.is_sole:
+                    del self._ids[letter.id]
             self._drop(letter)
 
     def _drop(self, letter: Letter) -> None:
