@@ -150,6 +150,31 @@ def test_what_takes_an_earlier_script_is_found_with_it(monkeypatch: pytest.Monke
     assert [frame.kind for step in quarry.script.steps for frame in getattr(step, "frames", ())] == [3, UNKNOWN]
 
 
+class Edgy(Forgetful):
+    """Stands for a target that shows something always from 300 bytes on, and every other time from 200 bytes on."""
+
+    def __init__(self) -> None:
+        super().__init__(Frame(POLL))
+        self.runs = 0
+
+    def run(self, script: Script, *, thorough: bool = False) -> Trace:
+        frames = [frame for step in script.steps for frame in getattr(step, "frames", ())]
+        size = max(
+            (value.size for frame in frames for value in frame.values.values() if isinstance(value, Body)), default=0
+        )
+        self.runs += 200 <= size < 300
+        shows = size >= 300 or (size >= 200 and self.runs % 2 == 1)
+        return Trace(script, violations=[VIOLATION] if shows else [])
+
+
+def test_what_shows_now_and_then_when_it_is_smallest_is_kept_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cchatspec.fuzz.hunt.accepts", lambda *_: True)
+    large = one(Frame(4, {"encrypted_message": Body(1, 60_000)}))
+    quarry = Hunt(Edgy(), lambda: False, lambda _: None).pursue(Trace(large), VIOLATION, ())  # type: ignore[arg-type]
+
+    assert quarry is not None and (quarry.shown, quarry.replays) == (REPLAYS, REPLAYS)
+
+
 def test_scripts_become_one_with_users_and_connections_of_their_own() -> None:
     first = Script(
         registered=("a",), steps=(Connect(1), Send(1, (Frame(2, {"username": Name("a"), "signature": Proof("a", 1)}),)))
