@@ -121,6 +121,7 @@ def sessions(folder: str, hunt: Hunt, done: Callable[..., None]) -> Iterator[Ses
                 post_test_case_callbacks=[done],
                 check_data_received_each_request=True,
                 restart_sleep_time=0,
+                restart_threshold=2,
             )
             if is_in:
                 connect_logged_in(made, grammar, [request])
@@ -148,6 +149,7 @@ def search(hunt: Hunt, seconds: float) -> dict[str, Any]:
             until += share
             try:
                 made.fuzz()
+                hunt.ask()  # it gives up when nobody accepts connections
             except TimeOver:
                 continue
             except Found as found:

@@ -140,9 +140,9 @@ def crowded(seed: int) -> Script:
     dice = Generator(seed).dice
     draft = Draft(dice, 2)
     way = [
-        frames.register("e"),
-        frames.ask("e"),
-        frames.prove("e"),
+        frames.register("z"),
+        frames.ask("z"),
+        frames.prove("z"),
         frames.set_status(2),
         frames.send("a", Body(99, 1000)),
     ]

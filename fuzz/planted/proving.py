@@ -36,7 +36,7 @@ SPEED = ROOT / "bench" / "results" / "fuzz.json"
 HUNT = ROOT / "bench" / "boofuzz_hunt.py"
 
 #: What a program may take beyond its time, to start, to confirm and to end.
-_GRACE_S = 180.0
+_GRACE_S = 60.0
 
 #: How often it is looked whether a finding has been written.
 _LOOK_S = 0.1

@@ -19,6 +19,8 @@ from tests.fuzz.talk import SERVER, Town
 from bugs import BUGS
 from cchatspec.spec import OPEN_POINTS
 from choices import POINTS
+from proof_page import page
+from proving import PAGE, read_proof, read_speed, readings
 
 SOURCES = {path.name: path.read_text(encoding="utf-8") for path in SERVER.parent.glob("*.py")}
 NAMES = [bug.name for bug in BUGS]
@@ -79,6 +81,20 @@ def test_wrong_usage_is_told_in_one_line(arguments: list[str], words: str) -> No
     done = subprocess.run([sys.executable, str(SERVER), *arguments], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr.count("\n"), words in done.stderr) == (2, 1, True)
+
+
+def test_the_page_is_made_from_what_was_seen() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(read_proof(), BUGS, read_speed())
+
+
+def test_only_bugs_that_there_are_were_tried() -> None:
+    assert set(read_proof()["bugs"]) <= set(NAMES)
+
+
+def test_every_reading_was_tried_and_nothing_found() -> None:
+    right = read_proof()["right"]
+
+    assert {name: right[name]["findings"] for name in right} == {name: [] for name in readings()}
 
 
 Talk = Callable[[Town], object]
