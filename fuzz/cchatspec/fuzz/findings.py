@@ -91,6 +91,8 @@ def id_of(key: Key) -> str:
 
 def title_of(violation: Violation) -> str:
     """A finding in one line."""
+    if violation.kind == "leak":
+        return f"{violation.outcome}: {violation.request}"
     after = "" if violation.request == "(none)" else f" after {violation.request}"
     changed = f" with a wrong {violation.field}" if violation.field and after else ""
     return f"{violation.outcome}{after}{changed}{_STATES.get(violation.state, '')}"

@@ -360,7 +360,7 @@ def leaks(finding: Any, address: tuple[str, int], pid: int) -> tuple[bool, str]:
     later = sorted(grown[SETTLING:])
     middle = later[len(later) // 2]
     text = f"each repetition leaves some {middle / REPETITIONS:.0f} bytes behind"
-    return middle >= SMALLEST_LEAK * REPETITIONS and later[0] >= 0.4 * middle, text
+    return middle >= SMALLEST_LEAK * REPETITIONS and later[0] >= 0.2 * middle, text
 
 
 def main(finding: Any, arguments: list[str] | None = None) -> int:
