@@ -57,6 +57,7 @@ def test_a_hollow_campaign_is_not_called_well() -> None:
         ("127.0.0.1:4000", "127.0.0.1:4000"),
         ("python /opt/x/server.py {port} --fault a", "server.py --fault a"),
         ("./my-server --port {port} -v", "my-server -v"),
+        ("./my-server {port}", "my-server"),
         ("{port}", "unnamed"),
     ],
 )

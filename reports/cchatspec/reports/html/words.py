@@ -113,7 +113,7 @@ def short_name(name: str) -> str:
 
 def label(report: Results | Campaign) -> str:
     """A short name of a target: of a launch command the words that tell it from others."""
-    words = re.sub(r"(-[-\w]+[ =])?\{port\}", "", report.target.name).split()
+    words = re.sub(r"((?<!\S)-[-\w]+[ =])?\{port\}", "", report.target.name).split()
     if report.target.launch and len(words) > 1 and re.fullmatch(r"(.*/)?(python|node|ruby|java)[\d.]*", words[0]):
         words = words[1:]
     short = [word.rsplit("/", 1)[-1] or word if "/" in word else word for word in words]
