@@ -122,7 +122,7 @@ class Session:
     def register(self, name: bytes, key: bytes) -> None:
         if len(key) != 32:
             raise Bad
-        if not 1 <= len(name) <= 31 or not name.replace(b"_", b"").isalnum():
+        if not 1 <= len(name) <= 31 or not name.replace(b"_", b"x").isalnum():
             self.error(1)
             return
         if name in KEYS and "replaced-key" not in FAULTS:

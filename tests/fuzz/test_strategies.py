@@ -28,4 +28,4 @@ def test_a_conversation_is_bounded(script: Script) -> None:
 def test_conversations_shrink_to_few_steps() -> None:
     script = find(conversations(), lambda found: len(found.steps) > 5)
 
-    assert len(script.steps) == 6
+    assert len(script.steps) <= 10
