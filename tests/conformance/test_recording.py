@@ -15,7 +15,9 @@ from cchatspec.reports.baseline import Baseline, Entry
 from cchatspec.reports.results import CaseResult, Verdict, read_results
 from cchatspec.spec import Error, build
 
-FIRST, SECOND = [case.id for case in all_cases() if "REG-OK" in case.clauses][:2]
+FIRST, SECOND = (
+    next(case.id for case in all_cases() if clause in case.clauses) for clause in ("REG-OK", "LOGIN-PROOF")
+)
 OPENED = Opened("127.0.0.1", 4000, None)
 
 
