@@ -61,11 +61,12 @@ def test_a_process_that_is_gone_is_not_judged() -> None:
 @pytest.mark.parametrize(
     ("rounds", "leak"),
     [
-        ((900, 800, 500, 500, 500, 500), True),
-        ((900_000, 500, 500, 480, 510, 520), True),
-        ((900, 400, 200, 100, 50, 20), False),
+        ((9000, 8000, 5000, 5000, 5000, 5000), True),
+        ((900_000, 5000, 5000, 4800, 5100, 5200), True),
+        ((9000, 4000, 8000, 4000, 2000, 200), False),
         ((0, 0, 5000, 0, 0, 0), False),
-        ((0, 0, 500, 500, 0, 500), False),
+        ((0, 0, 5000, 5000, 0, 5000), False),
+        ((900, 800, 500, 500, 500, 500), False),
     ],
 )
 def test_a_leak_is_even(rounds: tuple[int, ...], leak: bool) -> None:

@@ -44,7 +44,14 @@ def _malformed() -> tuple[Frame, ...]:
 FAMILIES: Final[dict[str, tuple[Script, ...]]] = {
     "connections": (_script(registered=()),),
     "connections that are reset in mid frame": (
-        _script(Send(0, (Frame(LIST, {}, (Edit("length", "set", 400),)),), waits=False), Reset(0), registered=()),
+        # The fence keeps connections from coming faster than the target can let them go.
+        _script(
+            Send(0, (Frame(LIST, {}, (Edit("length", "set", 400),)),), waits=False),
+            Reset(0),
+            Connect(1),
+            Fence(1),
+            registered=(),
+        ),
     ),
     "refused requests": (_script(_send(Frame(LIST), Frame(POLL)), Fence(0), registered=()),),
     "refused registrations": (_script(_send(Frame(REGISTER, {"username": _A, "public_key": Key("a")})), Fence(0)),),

@@ -64,7 +64,7 @@ class Host:
         users = self._users
         self._lent += 1
         # A target of many users shows more than one of few, so there are more of them by and by.
-        is_time = self._lent % _EVERY == 0 or self._refusals > 0
+        is_time = users.grows and (self._lent % _EVERY == 0 or self._refusals > 0)
         if len(users.pool) < _AT_ONCE // 2 or (is_time and len(users.pool) < users.size - _AT_ONCE):
             self._enrol()
         if not users.pool:

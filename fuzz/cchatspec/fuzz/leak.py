@@ -29,8 +29,8 @@ SUSPICIOUS_BYTES: Final = 4 << 20
 #: The growth has to be this even: the smallest of the later rounds at least so much of their median.
 _EVEN: Final = 0.4
 
-#: Less than this for each repetition is not called a leak, in bytes: what is freed late looks like that.
-SMALLEST_LEAK: Final = 40
+#: Less than this for each repetition is not called a leak, in bytes: what is freed late, or kept in pieces, looks like that.
+SMALLEST_LEAK: Final = 200
 
 _ROUNDS: Final = 6
 _SETTLING: Final = 2

@@ -83,6 +83,13 @@ class Memory:
 
     def _confirm(self, families: list[str], seconds: float) -> Iterator[Quarry]:
         self._until = monotonic() + seconds
+        self._runner.users.grows = False
+        try:
+            yield from self._leaking(families)
+        finally:
+            self._runner.users.grows = True
+
+    def _leaking(self, families: list[str]) -> Iterator[Quarry]:
         for family in families:
             try:
                 leaks = confirm(self, self.pid, families={family: FAMILIES[family]})

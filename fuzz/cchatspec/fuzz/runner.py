@@ -191,7 +191,9 @@ class Runner:
         self._host.settle(cast, journal)
         self._since_pair += 1
         before = len(model.violations)
-        if thorough or talk.tricks or model.violations or self._since_pair >= _PAIR_EVERY:
+        is_time = thorough or talk.tricks or model.violations or self._since_pair >= _PAIR_EVERY
+        # Where nobody is to be registered, a pair that has to be replaced stays away.
+        if is_time and (self.users.grows or (self._pair is not None and self._pair.is_fit)):
             self._ask_pair(journal, thorough=thorough or talk.left_early)
         for line in talk.lines.values():
             model.forget(line.tracker)

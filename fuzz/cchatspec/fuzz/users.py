@@ -69,12 +69,14 @@ class Users:
         seed: the campaign's.
         tag: which of the sequences of names of this seed is in use.
         size: so many accounts are kept for scripts to use in turn.
+        grows: whether more are registered by and by, which takes memory on the target.
         signatures: every signature that was made, with whose it is and over what; nobody else can make one that verifies.
     """
 
     seed: int
     tag: int = 0
     size: int = 256
+    grows: bool = True
     pool: deque[Account] = field(default_factory=deque)
     signatures: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     _number: int = 0
