@@ -21,6 +21,7 @@ import msgspec
 
 from cchatspec.conformance.catalogue import Case
 from cchatspec.conformance.events import Ended, Event, Listener, Started, Unreachable
+from cchatspec.conformance.harness.launch import ending_of
 from cchatspec.conformance.harness.outcomes import TargetError
 from cchatspec.conformance.worker import Job
 
@@ -91,11 +92,10 @@ class _Worker:
         status = self._process.wait(_END_LIMIT_S)
         if self._ended:
             return None
-        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
         self._errors.seek(0)
         last = self._errors.read().decode("utf-8", "backslashreplace").strip().splitlines()[-1:]
         while_at = f" at {self.case}" if self.case else ""
-        broken = ": ".join([f"worker {self.number} died{while_at} ({how})", *last])
+        broken = ": ".join([f"worker {self.number} died{while_at} ({ending_of(status)})", *last])
         return Ended([], {}, [broken], complete=False, restarts=0)
 
     def interrupt(self) -> None:

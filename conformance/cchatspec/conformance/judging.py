@@ -16,7 +16,14 @@ import pytest
 
 from cchatspec.conformance.catalogue import Case
 from cchatspec.conformance.harness.describe import describe, describe_wire
-from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, TooSlow, unreadable
+from cchatspec.conformance.harness.outcomes import (
+    Blocked,
+    NotApplicable,
+    RateLimited,
+    TooSlow,
+    has_ended,
+    unreadable,
+)
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
 from cchatspec.conformance.stimulus import HEX_LIMIT, parts_of, stimulus_of
 from cchatspec.reports.results import CaseResult, LevelName, Part, Verdict, WireLine
@@ -84,16 +91,11 @@ def _judge_comparison(attempt: Attempt) -> Judgement:
     found = unreadable(attempt.came)
     if found is not None and found.clause not in attempt.case.clauses:
         return Judgement("inconclusive", f"the reply cannot be read: {found.reason}", found.clause)
-    if _ended(attempt.came) and (slip := _unreadable_refusal(attempt)) is not None:
+    if has_ended(attempt.came) and (slip := _unreadable_refusal(attempt)) is not None:
         return Judgement("inconclusive", f"an ERROR came that cannot be read: {slip}", "FRAME-LAYOUT")
     if not attempt.compared:
         return Judgement("inconclusive", f"the case asserted no comparison: {attempt.problem}", broken=True)
     return Judgement(failure(attempt.case.level), compared(attempt))
-
-
-def _ended(came: object) -> bool:
-    replies = came if isinstance(came, list) else [came]
-    return any(isinstance(reply, Ending) for reply in replies)
 
 
 def _unreadable_refusal(attempt: Attempt) -> str | None:

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from cchatspec.conformance.harness.launch import ending_of
 from cchatspec.conformance.harness.outcomes import TargetError
 from cchatspec.fuzz.corpus import CorpusError
 from cchatspec.fuzz.events import Done, Event, Job, Unreachable
@@ -111,10 +112,9 @@ class _Worker:
         status = self._process.wait(_END_LIMIT_S)
         if self.ended:
             return None
-        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
         self._errors.seek(0)
         last = self._errors.read().decode("utf-8", "backslashreplace").strip().splitlines()[-1:]
-        return Done(complete=False, broken=": ".join([f"worker {self.number + 1} died ({how})", *last]))
+        return Done(complete=False, broken=": ".join([f"worker {self.number + 1} died ({ending_of(status)})", *last]))
 
     def interrupt(self) -> None:
         """Have it stop, once, which ends its target too."""

@@ -117,9 +117,7 @@ class Launcher:
     def how_it_ended(self) -> str:
         """`exit status 1`, `signal SIGSEGV`, or `running`."""
         status = self._process.poll() if self._process else None
-        if status is None:
-            return "running"
-        return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        return "running" if status is None else ending_of(status)
 
     def restart(self, *, died: bool = True) -> None:
         """Start again what has died or hangs, or what a case wants to see restarted."""
@@ -180,6 +178,11 @@ def _first_acts(parent: int) -> Callable[[], None]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return act
+
+
+def ending_of(status: int) -> str:
+    """A process's status in words: `exit status 1`, or `signal SIGSEGV` for a negative one."""
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
 
 def accepts(host: str, port: int) -> bool:

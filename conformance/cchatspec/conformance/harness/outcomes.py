@@ -35,8 +35,16 @@ Reply = Message | Unreadable | Ending
 
 def unreadable(came: object) -> Unreadable | None:
     """The first of what came, one reply or a list of them, that nobody can read."""
-    replies = came if isinstance(came, list) else [came]
-    return next((reply for reply in replies if isinstance(reply, Unreadable)), None)
+    return next((reply for reply in _each(came) if isinstance(reply, Unreadable)), None)
+
+
+def has_ended(came: object) -> bool:
+    """Whether a connection stopped answering in what came, one reply or a list of them."""
+    return any(isinstance(reply, Ending) for reply in _each(came))
+
+
+def _each(came: object) -> list[object]:
+    return came if isinstance(came, list) else [came]
 
 
 class Blocked(Exception):
