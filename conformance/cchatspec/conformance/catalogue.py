@@ -36,16 +36,31 @@ _LATE = ("late", "restart", "profile", "sanity")
 #: Plugins of pytest that do something around every test, and nothing for the suite.
 _IDLE_PLUGINS = (
     "cacheprovider",
+    "debugging",
     "doctest",
     "faulthandler",
     "junitxml",
+    "legacypath",
     "logging",
+    "monkeypatch",
+    "pastebin",
+    "recwarn",
+    "setuponly",
+    "setupplan",
+    "skipping",
+    "stepwise",
+    "subtests",
     "threadexception",
+    "tmpdir",
     "unittest",
     "unraisableexception",
     "warnings",
 )
 _PLUGIN_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+
+
+#: The case that an item is.
+_CASE: pytest.StashKey[Case] = pytest.StashKey()
 
 
 class SelectionError(ValueError):
@@ -79,6 +94,12 @@ def case_of(item: pytest.Function) -> Case:
     Raises:
         pytest.UsageError: it has no clause, or one that the spec does not know.
     """
+    if _CASE not in item.stash:
+        item.stash[_CASE] = _case_of(item)
+    return item.stash[_CASE]
+
+
+def _case_of(item: pytest.Function) -> Case:
     name = item.originalname.removeprefix("test_").replace("_", "-")
     variant = re.sub(r"[^0-9A-Za-z_.+-]+", "-", item.callspec.id) if hasattr(item, "callspec") else ""
     slug = f"{name}-{variant}" if variant else name

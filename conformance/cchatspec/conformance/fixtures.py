@@ -22,7 +22,6 @@ from cchatspec.conformance.profile import Profile
 from cchatspec.spec import Presence
 
 TARGET = pytest.StashKey[Target]()
-LOG = pytest.StashKey[WireLog]()
 OBSERVED = pytest.StashKey[dict[str, str]]()
 PROFILE = pytest.StashKey[Profile]()
 
@@ -72,23 +71,22 @@ class Attempt(Protocol):
         """Try it, if it has not been tried."""
 
 
-@pytest.fixture
-def target(request: pytest.FixtureRequest) -> Target:
+@pytest.fixture(scope="session")
+def target(pytestconfig: pytest.Config) -> Target:
     """The implementation under test."""
-    return request.config.stash[TARGET]
+    return pytestconfig.stash[TARGET]
 
 
 @pytest.fixture
-def log(request: pytest.FixtureRequest) -> WireLog:
+def log(target: Target) -> WireLog:
     """The wire log of this case."""
-    node: pytest.Item = request.node
-    return node.stash[LOG]
+    return target.log
 
 
 @pytest.fixture
-def connect(target: Target, log: WireLog, request: pytest.FixtureRequest) -> Iterator[Connect]:
+def connect(target: Target, log: WireLog) -> Iterator[Connect]:
     """Opens connections that are closed when the case is over."""
-    hint = request.node.originalname.removeprefix("test_")
+    hint = _slug(target)
     peers: list[Peer] = []
 
     def open_one(account: Account | None = None, who: str = "", *, elsewhere: bool = False) -> Peer:
@@ -103,10 +101,15 @@ def connect(target: Target, log: WireLog, request: pytest.FixtureRequest) -> Ite
         peer.close()
 
 
+def _slug(target: Target) -> str:
+    """What comes behind the clause in the id of the case that runs."""
+    return target.case.partition("/")[2]
+
+
 @pytest.fixture
-def new_account(target: Target, request: pytest.FixtureRequest) -> Account:
+def new_account(target: Target) -> Account:
     """An account that nobody has registered."""
-    return target.new_account(f"new_{request.node.originalname.removeprefix('test_')}")
+    return target.new_account(f"new{_slug(target)}")
 
 
 @pytest.fixture

@@ -68,8 +68,7 @@ class Suite(QuietReporter):
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Function) -> Generator[None, Any, Any]:  # noqa: D102
         self._attempt = attempt = Attempt(case_of(item))
-        item.stash[fixtures.LOG] = attempt.log
-        self.target.case = attempt.case.id
+        self.target.case, self.target.log = attempt.case.id, attempt.log
         self._tell(Started(attempt.case.id))
         outcome = yield
         if self._finish(attempt):

@@ -66,6 +66,7 @@ class Target:
         host, port: where it accepts connections.
         launcher: the process behind it, if the harness started it.
         deadline: how long one read may take, in seconds; adapted to the measured round trip.
+        case, log: the case that runs, and what crosses the wire in it.
         ids: those of all messages that the target has taken.
         parked: a message that lies in the queue of a user since then.
         deviations: what broke a clause in any frame, with the case in which it was met.
@@ -77,6 +78,7 @@ class Target:
     launcher: Launcher | None = None
     deadline: float = FIRST_DEADLINE_S
     case: str = ""
+    log: WireLog = field(default_factory=WireLog)
     deviations: list[tuple[str, Deviation]] = field(default_factory=list)
     deaths: list[tuple[str, str]] = field(default_factory=list)
     gone: str = ""
