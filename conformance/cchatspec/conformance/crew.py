@@ -8,11 +8,8 @@ its target.
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
-import tempfile
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType
@@ -21,16 +18,19 @@ import msgspec
 
 from cchatspec.conformance.catalogue import Case
 from cchatspec.conformance.events import Ended, Event, Listener, Started, Unreachable
-from cchatspec.conformance.harness.launch import ending_of
 from cchatspec.conformance.harness.outcomes import TargetError
+from cchatspec.conformance.harness.workers import Worker
 from cchatspec.conformance.worker import Job
 
 _COMMAND = [sys.executable, "-P", "-m", "cchatspec.conformance.worker"]
 _END_LIMIT_S = 15.0
 _DECODER = msgspec.json.Decoder(Event)
 
-#: An event of a worker, the end of its output, or an interrupt of the whole.
-_News = tuple["_Worker | None", Event | None]
+#: The number that stands for Ctrl-C; workers are counted from 1.
+_INTERRUPT = 0
+
+#: Who tells it, and what: an event, or None for the end of a worker's output and for an interrupt of the whole.
+_News = tuple[int, Event | None]
 
 
 def shares(cases: Sequence[Case], count: int) -> list[list[str]]:
@@ -46,41 +46,20 @@ def shares(cases: Sequence[Case], count: int) -> list[list[str]]:
     return [share for share in dealt if share]
 
 
-class _Worker:
-    """One process and how far it has come."""
+class _Hand:
+    """A worker and how far it has come with its job."""
 
     def __init__(self, number: int, job: Job, news: SimpleQueue[_News]) -> None:
-        self.number = number
-        self.case = ""
+        self.process: Worker[Event] = Worker(number, _COMMAND, job, _DECODER, news, _END_LIMIT_S)
+        self._case = ""
         self._turns = job.repeat
         self._ended = False
-        self._interrupted = False
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
-        self._process = subprocess.Popen(  # noqa: S603 (it is this very program)
-            _COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,
-        )
-        assert self._process.stdin is not None
-        self._process.stdin.write(msgspec.json.encode(job) + b"\n")
-        self._process.stdin.flush()
-        self._reader = threading.Thread(target=self._read, args=(news,), daemon=True)
-        self._reader.start()
-
-    def _read(self, news: SimpleQueue[_News]) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.endswith(b"\n"):
-                news.put((self, _DECODER.decode(line)))
-        news.put((self, None))
 
     def note(self, event: Event) -> None:
         """Remember how far it is."""
         match event:
             case Started(case=case):
-                self.case = case
+                self._case = case
             case Ended(complete=complete):
                 self._turns -= 1
                 self._ended = self._turns == 0 or not complete
@@ -89,33 +68,12 @@ class _Worker:
 
     def epitaph(self) -> Ended | None:
         """What is to be told if it ended without having said so."""
-        status = self._process.wait(_END_LIMIT_S)
+        last_words = self.process.last_words()
         if self._ended:
             return None
-        self._errors.seek(0)
-        last = self._errors.read().decode("utf-8", "backslashreplace").strip().splitlines()[-1:]
-        while_at = f" at {self.case}" if self.case else ""
-        broken = ": ".join([f"worker {self.number} died{while_at} ({ending_of(status)})", *last])
+        while_at = f" at {self._case}" if self._case else ""
+        broken = f"worker {self.process.number} died{while_at} {last_words}"
         return Ended([], {}, [broken], complete=False, restarts=0)
-
-    def interrupt(self) -> None:
-        """Have it stop, once, which ends its target too."""
-        if self._process.poll() is None and not self._interrupted:
-            self._process.send_signal(signal.SIGINT)
-        self._interrupted = True
-
-    def end(self) -> None:
-        """See it to its end."""
-        self.interrupt()
-        try:
-            self._process.wait(_END_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join(_END_LIMIT_S)
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            if stream is not None:
-                stream.close()
 
 
 def run_jobs(jobs: Sequence[Job], listener: Listener) -> bool:
@@ -125,38 +83,38 @@ def run_jobs(jobs: Sequence[Job], listener: Listener) -> bool:
         TargetError: a worker cannot reach or start its target.
     """
     news: SimpleQueue[_News] = SimpleQueue()
-    workers: list[_Worker] = []
+    hands: dict[int, _Hand] = {}
     try:
         with _interrupts_as(news):
-            workers += [_Worker(number, job, news) for number, job in enumerate(jobs, 1)]
-            return _listen(workers, news, listener)
+            hands |= {number: _Hand(number, job, news) for number, job in enumerate(jobs, 1)}
+            return _listen(hands, news, listener)
     finally:
-        for worker in workers:
-            worker.interrupt()
-        for worker in workers:
-            worker.end()
+        for hand in hands.values():
+            hand.process.interrupt()
+        for hand in hands.values():
+            hand.process.end()
 
 
-def _listen(workers: Sequence[_Worker], news: SimpleQueue[_News], listener: Listener) -> bool:
-    running = len(workers)
+def _listen(hands: Mapping[int, _Hand], news: SimpleQueue[_News], listener: Listener) -> bool:
+    running = len(hands)
     stopping = interrupted = False
     while running:
-        worker, event = news.get()
-        if worker is None:
+        number, event = news.get()
+        if number == _INTERRUPT:
             interrupted = stop = True
         elif event is None:
             running -= 1
-            epitaph = None if stopping else worker.epitaph()
+            epitaph = None if stopping else hands[number].epitaph()
             stop = listener(epitaph) if epitaph else False
         elif isinstance(event, Unreachable):
             raise TargetError(event.reason)
         else:
-            worker.note(event)
+            hands[number].note(event)
             stop = listener(event)
         if stop and not stopping:
             stopping = True
-            for other in workers:
-                other.interrupt()
+            for other in hands.values():
+                other.process.interrupt()
     return not interrupted
 
 
@@ -165,7 +123,7 @@ def _interrupts_as(news: SimpleQueue[_News]) -> Iterator[None]:
     """Have Ctrl-C arrive between two events and never within one."""
 
     def note(_number: int, _frame: FrameType | None) -> None:
-        news.put((None, None))
+        news.put((_INTERRUPT, None))
 
     before = signal.signal(signal.SIGINT, note)
     try:

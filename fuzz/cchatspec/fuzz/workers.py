@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -20,8 +18,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from cchatspec.conformance.harness.launch import ending_of
 from cchatspec.conformance.harness.outcomes import TargetError
+from cchatspec.conformance.harness.workers import Worker
 from cchatspec.fuzz.corpus import CorpusError
 from cchatspec.fuzz.events import Done, Event, Job, Unreachable
 from cchatspec.fuzz.session import Session
@@ -44,96 +42,57 @@ def run_jobs(jobs: Sequence[Job], listener: Listener, is_stopped: Callable[[], b
         TargetError: no worker could use its target.
     """
     news: SimpleQueue[_News] = SimpleQueue()
-    workers: list[_Worker] = []
+    hands: list[_Hand] = []
     try:
-        workers += [_Worker(job, news) for job in jobs]
-        _listen(workers, news, listener, is_stopped)
+        hands += [_Hand(job, news) for job in jobs]
+        _listen(hands, news, listener, is_stopped)
     finally:
-        for worker in workers:
-            worker.interrupt()
-        for worker in workers:
-            worker.end()
+        for hand in hands:
+            hand.process.interrupt()
+        for hand in hands:
+            hand.process.end()
 
 
 def _listen(
-    workers: Sequence[_Worker], news: SimpleQueue[_News], listener: Listener, is_stopped: Callable[[], bool]
+    hands: Sequence[_Hand], news: SimpleQueue[_News], listener: Listener, is_stopped: Callable[[], bool]
 ) -> None:
-    running, unreachable = len(workers), 0
+    running, unreachable = len(hands), 0
     while running:
         if is_stopped():
-            for worker in workers:
-                worker.interrupt()
+            for hand in hands:
+                hand.process.interrupt()
         try:
             number, event = news.get(timeout=_POLL_S)
         except Empty:
             continue
         if event is None:
             running -= 1
-            if (epitaph := workers[number].epitaph()) is not None:
+            if (epitaph := hands[number].epitaph()) is not None:
                 listener(number, epitaph)
         elif isinstance(event, Unreachable):
-            workers[number].ended = True
+            hands[number].ended = True
             unreachable += 1
-            if unreachable == len(workers):
+            if unreachable == len(hands):
                 raise TargetError(event.reason)
             listener(number, Done(complete=False, note=f"Worker {number + 1} ended: {event.reason}"))
         else:
-            workers[number].ended = isinstance(event, Done)
+            hands[number].ended = isinstance(event, Done)
             listener(number, event)
 
 
-class _Worker:
-    """One process, seen from the one that started it."""
+class _Hand:
+    """A worker and whether it has come to the end of its job."""
 
     def __init__(self, job: Job, news: SimpleQueue[_News]) -> None:
-        self.number = job.number
+        self.process: Worker[Event] = Worker(job.number, _COMMAND, job, _DECODER, news, _END_LIMIT_S)
         self.ended = False
-        self._interrupted = False
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the worker)
-        self._process = subprocess.Popen(  # noqa: S603 (it is this very program)
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True
-        )
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # one that is dead by now is told of by its epitaph
-            self._process.stdin.write(msgspec.json.encode(job) + b"\n")
-            self._process.stdin.flush()
-        self._reader = threading.Thread(target=self._read, args=(news,), daemon=True)
-        self._reader.start()
-
-    def _read(self, news: SimpleQueue[_News]) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.endswith(b"\n"):
-                news.put((self.number, _DECODER.decode(line)))
-        news.put((self.number, None))
 
     def epitaph(self) -> Done | None:
         """What is to be told if it ended without having said so."""
-        status = self._process.wait(_END_LIMIT_S)
+        last_words = self.process.last_words()
         if self.ended:
             return None
-        self._errors.seek(0)
-        last = self._errors.read().decode("utf-8", "backslashreplace").strip().splitlines()[-1:]
-        return Done(complete=False, broken=": ".join([f"worker {self.number + 1} died ({ending_of(status)})", *last]))
-
-    def interrupt(self) -> None:
-        """Have it stop, once, which ends its target too."""
-        if self._process.poll() is None and not self._interrupted:
-            self._process.send_signal(signal.SIGINT)
-        self._interrupted = True
-
-    def end(self) -> None:
-        """See it to its end."""
-        try:
-            self._process.wait(_END_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._reader.join(_POLL_S)
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
+        return Done(complete=False, broken=f"worker {self.process.number + 1} died {last_words}")
 
 
 # --- The worker's side
