@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from cchatspec.conformance.cases.send import pattern
 from cchatspec.conformance.fixtures import Connect
 from cchatspec.conformance.harness.expect import (
     ANYTHING,
@@ -13,9 +14,9 @@ from cchatspec.conformance.harness.expect import (
     challenge_given,
     registered,
 )
-from cchatspec.conformance.harness.outcomes import Reply
+from cchatspec.conformance.harness.outcomes import Blocked, Reply
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
-from cchatspec.conformance.harness.steps import bodies, up_to_an_ending
+from cchatspec.conformance.harness.steps import bodies, deliver, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
@@ -149,6 +150,33 @@ def test_three_pieces_of_a_registration(stranger: Peer, bob: Peer) -> None:
     stranger.send_pieces(build(RegisterUser(stranger.name, stranger.account.public_key)), [4, 1], bob.until_fence)
 
     assert stranger.receive() == registered()
+
+
+def in_pieces(sender: Peer, recipient: Peer, pace: Peer, size: int, piece: int) -> list[Reply]:
+    """What acknowledges a message of this size in such pieces, and two requests in the last one, and the message itself.
+
+    Raises:
+        NotApplicable, Blocked: the target does not relay a body of this size that comes in one write.
+    """
+    if bodies([deliver(sender, recipient, pattern(size))]) != [pattern(size)]:
+        raise Blocked("SEND-BODY", f"a body of {size} bytes that is sent in one write does not arrive")
+    key = GetPublicKey(sender.name)
+    data = build(SendMessage(recipient.name, pattern(size))) + build(key) * 2
+    sender.send_pieces(data, [piece] * (len(data) // piece - 1), pace.until_fence)
+    return [sender.receive(), sender.receive(), sender.receive(), recipient.receive()]
+
+
+@clause("FRAME-SEGMENT")
+@pytest.mark.parametrize(("size", "piece"), [(1000, 97), (6000, 1448), (65_535, 4096), (65_535, 9001)])
+def test_message_in_pieces(sending: None, alice: Peer, bob: Peer, carol: Peer, size: int, piece: int) -> None:
+    """A long SEND_MESSAGE in many segments is relayed whole, and what comes with its end is answered"""
+    came = in_pieces(alice, bob, carol, size, piece)
+
+    assert came == [
+        acknowledged(AckStatus.DELIVERED),
+        *[PublicKeyResponse(1, alice.account.public_key)] * 2,
+        IncomingMessage(ANYTHING, alice.name, ANYTHING, pattern(size)),
+    ]
 
 
 # FRAME-ATOMIC

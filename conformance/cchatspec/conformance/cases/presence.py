@@ -1,0 +1,62 @@
+"""SEND and QUEUE: messages to and from users who are connected, whatever status they show."""
+
+from __future__ import annotations
+
+import pytest
+
+from cchatspec.conformance.fixtures import Login
+from cchatspec.conformance.harness.expect import ANYTHING, acknowledged
+from cchatspec.conformance.harness.peer import Peer
+from cchatspec.conformance.harness.steps import bodies, poll
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import AckStatus, IncomingMessage, Logout, Presence, SetStatus
+
+
+def set_statuses(peer: Peer, *statuses: int) -> None:
+    """Set one status after the other; the target has taken the last one when this returns."""
+    peer.send(*(SetStatus(status) for status in statuses))
+    peer.until_fence()
+
+
+@clause("SEND-ACK")
+def test_to_one_who_is_set_to_away(sending: None, alice: Peer, bob: Peer) -> None:
+    """A message to a user who is there, and shown as away, is acknowledged as delivered"""
+    set_statuses(bob, Presence.AWAY)
+
+    assert alice.send_message(bob.name, b"hello") == acknowledged(AckStatus.DELIVERED)
+
+
+@clause("SEND-PUSH")
+@pytest.mark.parametrize(
+    "statuses",
+    [[Presence.AWAY], [Presence.AWAY, Presence.ONLINE], [Presence.OFFLINE, Presence.ONLINE]],
+    ids=["away", "back-from-away", "back-from-offline"],
+)
+def test_after_a_change_of_status(sending: None, alice: Peer, bob: Peer, statuses: list[int]) -> None:
+    """A user who is shown as away, or as online again, gets messages without asking for them"""
+    set_statuses(bob, *statuses)
+    alice.send_message(bob.name, b"hello")
+
+    assert bob.receive() == IncomingMessage(ANYTHING, alice.name, ANYTHING, b"hello")
+
+
+@clause("SEND-PUSH")
+@pytest.mark.parametrize("status", [Presence.AWAY, Presence.OFFLINE], ids=["away", "offline"])
+def test_from_one_who_is_shown_as(sending: None, alice: Peer, bob: Peer, status: int) -> None:
+    """A user who is shown as away or offline goes on to send messages"""
+    set_statuses(alice, status)
+    alice.send_message(bob.name, b"hello")
+
+    assert bob.receive() == IncomingMessage(ANYTHING, alice.name, ANYTHING, b"hello")
+
+
+@clause("QUEUE-DELIVER")
+def test_to_one_who_is_shown_as_offline(sending: None, queueing: None, alice: Peer, bob: Peer, login: Login) -> None:
+    """A message to a connected user with status 0 reaches them once: pushed, when they ask, or after their next login"""
+    set_statuses(bob, Presence.OFFLINE)
+    alice.send_message(bob.name, b"psst")
+    came = poll(bob)
+    bob.send(Logout())
+    bob.until_end()
+
+    assert bodies([*came, *poll(login(bob.account))]) == [b"psst"]
