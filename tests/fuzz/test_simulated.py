@@ -10,7 +10,22 @@ from hypothesis import strategies as st
 from tests.fuzz.simulated import READINGS, End, Member, Server, runner_for
 
 from cchatspec.fuzz.generate import Generator
-from cchatspec.fuzz.script import Body, Close, Connect, Edit, Fence, Frame, Name, Proof, Script, Send, Step, Value
+from cchatspec.fuzz.script import (
+    NAME_SIZE,
+    Body,
+    Close,
+    Connect,
+    Edit,
+    Fence,
+    Frame,
+    Key,
+    Name,
+    Proof,
+    Script,
+    Send,
+    Step,
+    Value,
+)
 from cchatspec.fuzz.trace import Trace, Violation
 from cchatspec.spec import (
     Error,
@@ -25,7 +40,7 @@ from cchatspec.spec import (
     UserListResponse,
 )
 
-LOGIN, GET_KEY, SEND, POLL, SET_STATUS, LIST, LOGOUT = range(2, 9)
+REGISTER, LOGIN, GET_KEY, SEND, POLL, SET_STATUS, LIST, LOGOUT = range(1, 9)
 
 
 def send(connection: int, kind: int, *edits: Edit, **values: Value) -> Send:
@@ -73,6 +88,15 @@ def test_a_script_of_two_users_is_delivered_and_answered() -> None:
     assert (trace.delivered, trace.frames, trace.answered, trace.refused) == (True, 5, 5, [])
 
 
+@pytest.mark.parametrize("case", READINGS["name-case"])
+def test_a_message_to_a_name_in_other_letters_may_be_for_somebody_else(case: str) -> None:
+    accused = found(
+        Server({"name-case": case}), *IN, *[step for at in range(NAME_SIZE) for step in to_b_in_other_letters(at)]
+    )
+
+    assert accused == set()
+
+
 def test_triples_say_state_request_and_reply() -> None:
     trace = run(Server(), *login(0, "a"), send(0, LIST), Fence(0))
 
@@ -88,6 +112,15 @@ def test_triples_say_state_request_and_reply() -> None:
 
 def to_b(size: int = 40) -> Send:
     return send(0, SEND, recipient=Name("b"), encrypted_message=Body(1, size))
+
+
+def to_b_in_other_letters(at: int) -> tuple[Step, ...]:
+    """Registers the name of b with one letter in the other case, and writes to it."""
+    name, recipient = (Edit(label, "flip", 0x20, at=at) for label in ("username", "recipient"))
+    return (
+        send(0, REGISTER, name, username=Name("b"), public_key=Key("b")),
+        send(0, SEND, recipient, recipient=Name("b"), encrypted_message=Body(at, 40)),
+    )
 
 
 class ServesStrangers(Server):

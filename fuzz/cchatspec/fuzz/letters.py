@@ -243,11 +243,18 @@ class Letters:
         ]
 
     def queued(self, name: bytes) -> list[Letter]:
-        """What was acknowledged as queued for this user and has not come, in the order in which it was sent."""
+        """What was acknowledged as queued for this user and has not come, in the order in which it was sent.
+
+        What was sent to the name in other letters is not among it: that may be somebody else (open point name-case).
+        """
         return [
             letter
             for letter in self._to.get(name.lower(), ())
-            if letter.status == 2 and not letter.came and letter.is_sole and not letter.may_be_lost
+            if letter.recipient == name
+            and letter.status == 2
+            and not letter.came
+            and letter.is_sole
+            and not letter.may_be_lost
         ]
 
     def due(self, tracker: Tracker) -> list[Letter]:
