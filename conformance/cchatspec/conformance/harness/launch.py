@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import select
 import shlex
 import signal
 import socket
@@ -40,9 +41,9 @@ class Launcher:
 
     In the command, `{port}` stands for a free port, and `{tmp}` for a folder of the target's own that goes when the suite ends.
 
-    The process runs in a session of its own, and is killed with whoever launched it where the system can do that (Linux). It may
-    have `USUAL_OPEN_FILES` files open until it raises that limit, so that what it forgets to close shows. Its output goes to a
-    file, of which the end is shown when it fails.
+    The process runs in a session of its own, which is killed whole when whoever launched it ends, also by SIGKILL. It may have
+    `USUAL_OPEN_FILES` files open until it raises that limit, so that what it forgets to close shows. Its output goes to a file,
+    of which the end is shown when it fails.
     """
 
     def __init__(self, command: str) -> None:
@@ -55,6 +56,7 @@ class Launcher:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the launcher)
         self._folder = tempfile.TemporaryDirectory(prefix="cchatspec-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the command and wait until it accepts connections.
@@ -78,6 +80,7 @@ class Launcher:
             )
         except OSError as problem:
             raise TargetError(f"cannot start '{arguments[0]}': {problem.strerror or problem}") from None
+        self._guard = _guard_of(self._process.pid)
         self._wait_until_it_accepts()
 
     def _wait_until_it_accepts(self) -> None:
@@ -129,14 +132,33 @@ class Launcher:
         """End the process and what it started: SIGTERM, and SIGKILL if that is not enough."""
         if self._process is None:
             return
-        for kind in (signal.SIGTERM, signal.SIGKILL):
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, kind)
-            try:
+        if self._signal(signal.SIGTERM) and not self._ends(monotonic() + _END_LIMIT_S):
+            self._signal(signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END_LIMIT_S)
-                break
-            except subprocess.TimeoutExpired:
-                continue
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
+
+    def _signal(self, kind: int) -> bool:
+        """Send a signal to the process and all that it started; whether any of them is left."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, kind)
+            return True
+        return self._process.poll() is None
+
+    def _ends(self, until: float) -> bool:
+        """Whether the process and all that it started have ended by then."""
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(until - monotonic(), 0))
+        while self._signal(0):
+            if monotonic() >= until:
+                return False
+            select.select([], [], [], _POLL_S)
+        return True
 
     def close(self) -> None:
         """End the process for good, and remove its folder and what it printed."""
@@ -161,6 +183,20 @@ class Launcher:
     def _tail_text(self) -> str:
         tail = self.tail()
         return f"; it printed:\n{tail}" if tail else "; it printed nothing"
+
+
+def _guard_of(group: int) -> subprocess.Popen[bytes]:
+    """A process that kills a process group as soon as we have ended, however that came about: then its input ends.
+
+    Where the target is started by a shell, the shell's end is not the target's.
+    """
+    return subprocess.Popen(
+        ["/bin/sh", "-c", 'read -r _; kill -s KILL -- "-$0"', str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _first_acts(parent: int) -> Callable[[], None]:
