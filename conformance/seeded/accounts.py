@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import string
 import time
+from itertools import accumulate
 
 import wire
 from connection import Connection
@@ -38,6 +40,8 @@ def kept(key: bytes) -> bytes:
     """The key as it is stored."""
     if fault("key-starts-with-nul") and key.startswith(b"\0"):
         key = bytes(32)
+    if fault("key-ends-at-nul"):
+        key = key.partition(b"\0")[0].ljust(32, b"\0")
     if fault("key-is-trimmed"):
         key = key.lstrip(b" ").ljust(32, b"\0")
     if fault("key-newlines") and key.startswith(b"\r"):
@@ -56,6 +60,13 @@ def on_register(connection: Connection, fields: wire.Fields) -> None:
         else:
             connection.send(wire.REGISTER_RESPONSE, wire.register_response(code))
         return
+    if fault("checked-long-before"):
+        connection.later(0.005, _store, connection, name, key)
+    else:
+        _store(connection, name, key)
+
+
+def _store(connection: Connection, name: bytes, key: bytes) -> None:
     user = User(name, key, home=connection)
     connection.state.add(user)
     connection.home, connection.registered = user, name
@@ -104,6 +115,11 @@ def on_get_key(connection: Connection, fields: wire.Fields) -> None:
     if fault("name-is-all-the-rest"):
         name += fields.rest()
     fields.end()
+    if fault("dies-of-bad-utf8") and not name.isascii():
+        os._exit(1)
+    if fault("names-are-properties") and name in (b"constructor", b"__proto__"):
+        connection.error(wire.SERVER_ERROR)
+        return
     user = look_up(connection, name)
     if user is None and fault("missing-is-an-error"):
         connection.error(wire.USER_NOT_FOUND)
@@ -136,7 +152,13 @@ def look_up(connection: Connection, name: bytes) -> User | None:
         name = name.strip()
     if fault("key-by-path"):
         name = name.removeprefix(b"./")
+    if fault("key-of-any-case"):
+        return next((user for other, user in users.items() if other.lower() == name.lower()), None)
     user = connection.state.find(name)
+    if user is None:
+        connection.state.missing.add(name)
+    if name in connection.state.missing and fault("missing-is-cached"):
+        return None
     if user and not user.sessions and fault("keys-of-the-present"):
         return None
     return user
@@ -153,6 +175,10 @@ def on_list(connection: Connection, fields: wire.Fields) -> None:
         users = [user for user in users if user is not connection.user]
     if fault("list-first-100"):
         users = users[:100]
+    if fault("list-fills-a-buffer"):
+        users = [
+            user for at, user in zip(accumulate(len(user.name) + 2 for user in users), users, strict=True) if at < 4096
+        ]
     if only:
         users = [user for user in users if user.name.startswith(only)]
     if fault("listed-twice"):
@@ -176,7 +202,7 @@ def _count(connection: Connection, users: list[User]) -> bytes:
         count = sum(bool(user.sessions) for user in users)
     if fault("count-8-bit"):
         count &= 0xFF
-    return count.to_bytes(2, "little" if fault("count-little-endian") else "big")
+    return count.to_bytes(4 if fault("list-count-4-bytes") else 2, "little" if fault("count-little-endian") else "big")
 
 
 def _entry(connection: Connection, user: User) -> bytes:

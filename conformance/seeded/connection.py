@@ -31,6 +31,9 @@ _HEARD_S = 0.1
 _BLOCK_S = 1.2
 _FULL = 64 << 10
 
+#: What a fault takes for a full buffer, in bytes.
+_PAGE = 4096
+
 
 class Remembered:
     """What only faults remember of a connection."""
@@ -48,6 +51,10 @@ class Remembered:
         self.has_acked = False
         self.is_dead = False
         self.hears_updates = False
+        self.first_asked = b""
+        self.first_user: User | None = None
+        self.heir_of: User | None = None
+        self.place = 0
 
 
 class Connection(asyncio.Protocol, Remembered):
@@ -69,7 +76,7 @@ class Connection(asyncio.Protocol, Remembered):
         self.frames = 0
         self.payload = b""
         self._serve, self._left = serve, left
-        self._buffer = bytearray()
+        self._buffer = state.buffer if fault("buffer-of-all") else bytearray()
         self._skip = 0
         self._stale = b""
         self._timer: asyncio.TimerHandle | None = None
@@ -106,6 +113,10 @@ class Connection(asyncio.Protocol, Remembered):
             transport.abort()
         elif fault("pool-of-64") and len(self.state.connections) > 64:
             transport.pause_reading()
+        if fault("files-leak"):
+            os.open(os.devnull, os.O_RDONLY)
+        if self.state.vacated and fault("slot-is-reused"):
+            self.heir_of = self.state.vacated.pop()
         if fault("greeting"):
             self.send(wire.ERROR, struct.pack(">BH", wire.SERVER_ERROR, 5) + b"hello")
 
@@ -113,11 +124,21 @@ class Connection(asyncio.Protocol, Remembered):
         """Serve the requests that are whole."""
         if self.closing:
             return
+        if fault("full-buffer-is-cleared"):
+            self._take_by_pages(data)
+            return
         self._buffer += data
         if fault("half-close-ends-all"):
             self.later(0.003, self.serve_frames)
             return
         self.serve_frames()
+
+    def _take_by_pages(self, data: bytes) -> None:
+        for at in range(0, len(data), _PAGE):
+            self._buffer += data[at : at + _PAGE]
+            self.serve_frames()
+            if at + _PAGE < len(data) and int.from_bytes(self._buffer[:4], "big") < _PAGE:
+                self._buffer.clear()
 
     def eof_received(self) -> None:
         """Close: what came before has been answered, and asyncio writes the answers before it closes."""
@@ -127,6 +148,8 @@ class Connection(asyncio.Protocol, Remembered):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self.state.connections.discard(self)
+        if self.user is not None:
+            self.state.vacated.append(self.user)
         if self._timer is not None:
             self._timer.cancel()
         self.resume_writing()
@@ -222,7 +245,7 @@ class Connection(asyncio.Protocol, Remembered):
             return False
         if fault("oversize-signed") and length >= 1 << 31:
             return False
-        if length > 1 << 20 and fault("dies-of-huge-length"):
+        if (length > 1 << 20 and fault("dies-of-huge-length")) or (length > 8192 and fault("dies-of-a-large-payload")):
             os._exit(1)
         if length > 8192 and fault("large-closes"):
             self.closing = True
@@ -234,7 +257,10 @@ class Connection(asyncio.Protocol, Remembered):
             return
         if not reads("oversize", "close"):
             self.error(wire.INVALID_FORMAT)
-        if reads("oversize", "skip"):
+        if fault("oversize-payload-is-read"):
+            del self._buffer[: wire.HEADER]
+            self.later(0, self.serve_frames)
+        elif reads("oversize", "skip"):
             self._skip = wire.HEADER + length
             self.later(0, self.serve_frames)
         else:
@@ -280,6 +306,10 @@ class Connection(asyncio.Protocol, Remembered):
         """Send a frame; `origin` is the connection that caused it, if it is another one."""
         if self.closing or self.transport.is_closing():
             return
+        if kind == wire.INCOMING_MESSAGE and fault("limit-counts-what-comes"):
+            self._tokens -= 1
+        if fault("dies-of-sigpipe") and self._is_hung_up():
+            os._exit(141)
         frame = wire.header(kind, len(payload)) + payload
         if fault("writes-not-locked") or fault("list-in-pieces") or fault("long-frames-in-pieces"):
             self._send_in_pieces(kind, frame, origin or self)
@@ -298,6 +328,11 @@ class Connection(asyncio.Protocol, Remembered):
             origin.is_stuck = True
         if unsent > CHOSEN.limits.unsent_bytes:
             self.transport.abort()
+
+    def _is_hung_up(self) -> bool:
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket"), 0)
+        return bool(poll.poll(0))
 
     def error(self, code: int) -> None:
         """Send ERROR."""

@@ -34,6 +34,7 @@ _SERVER_OPTIONS: dict[str, tuple[str, ...]] = {
     "challenge-by-name": ("--point", "second-ask=ask"),
     "challenge-stays": ("--point", "second-ask=ask"),
     "all-challenges-stay": ("--point", "second-ask=ask"),
+    "names-are-normalised": ("--point", "name-alphabet=any"),
 }
 
 #: What a fault needs of the run to show.
@@ -42,6 +43,7 @@ _SUITE_OPTIONS: dict[str, tuple[str, ...]] = {
     # Of these, most requests in one segment go unanswered, and the whole suite would wait for a quarter of an hour.
     "one-read-one-frame": ("--select", "FRAME-SEGMENT"),
     "one-ack-a-read": ("--select", "SEND-ACK"),
+    "files-leak": ("--select", "ROBUST-CHURN"),
     "partial-stands-forever": ("--soak", "--select", "FRAME-PARTIAL"),
 }
 

@@ -23,7 +23,8 @@ def on_login(connection: Connection, fields: wire.Fields) -> None:
     """LOGIN_USER: a proof if a challenge stands, and else a request for one."""
     name = fields.name()
     signature = fields.padded(64, fault("short-signature-is-padded"))
-    fields.end()
+    if not fault("login-trailing-is-ignored"):
+        fields.end()
     if connection.is_dead:
         return
     if connection.user and reads("login-again", "refused"):
@@ -52,7 +53,7 @@ def ask(connection: Connection, name: bytes) -> None:
     if fault("never-a-challenge") or (user and not may_ask(connection, user)):
         connection.send(wire.LOGIN_RESPONSE, b"\0")
         return
-    connection.asked = name
+    connection.asked, connection.first_asked = name, connection.first_asked or name
     connection.challenge = state.last_challenge = state.by_name[canonical(name)] = new_challenge(connection, user)
     connection.challenges.append(connection.challenge)
     state.handshakes.add(connection)
@@ -73,6 +74,8 @@ def may_ask(connection: Connection, user: User) -> bool:
     """Whether a user gets a challenge, which without a fault all do."""
     if fault("challenge-only-where-registered"):
         return user.home is connection
+    if fault("no-challenge-where-registered"):
+        return user.home is not connection
     if fault("challenge-once-a-user"):
         return user.logins == 0
     if fault("locked-after-3"):
@@ -131,7 +134,9 @@ def burn(connection: Connection, name: bytes) -> None:
 def prove(connection: Connection, name: bytes, signature: bytes) -> None:
     """Check a proof, and let its user in or not."""
     challenge, asked = standing(connection, name), connection.asked or name
-    is_withdrawn = fault("one-handshake-at-a-time") and challenge != connection.state.last_challenge
+    newest, newest_of_name = connection.state.last_challenge, connection.state.by_name.get(canonical(asked))
+    is_withdrawn = fault("one-handshake-at-a-time") and challenge != newest
+    is_withdrawn |= fault("one-handshake-a-user") and challenge != newest_of_name
     if not fault("challenge-stays"):
         burn(connection, name)
     owner, user = whose(connection, asked, name)
@@ -139,6 +144,7 @@ def prove(connection: Connection, name: bytes, signature: bytes) -> None:
         connection.user = user
     candidates = connection.challenges[-8:] if fault("all-challenges-stay") else [challenge]
     proved = any(is_proved(connection, owner, candidate, signature) for candidate in candidates)
+    proved ^= fault("check-is-inverted")
     if owner is None and fault("nobody-needs-no-key"):
         user, proved = User(name, bytes(32)), True
     if user is None or not proved or is_withdrawn or not may_enter(connection, user):
@@ -156,6 +162,8 @@ def whose(connection: Connection, asked: bytes, name: bytes) -> tuple[User | Non
         return second, first
     if canonical(asked) != canonical(name) and not fault("challenge-of-all"):
         return None, None
+    if fault("key-of-the-first-attempt"):
+        return connection.state.find(connection.first_asked), second
     return second, second
 
 
@@ -163,6 +171,8 @@ def is_proved(connection: Connection, owner: User | None, challenge: bytes, sign
     """Whether a signature is that of the owner over the challenge."""
     if owner is None or fault("proof-never-accepted"):
         return False
+    if connection.user and fault("session-vouches-for-others"):
+        return True
     if fault("any-signature") or (fault("zeros-are-accepted") and signature == NO_SIGNATURE):
         return True
     if fault("any-users-key"):
@@ -202,6 +212,11 @@ def fail(connection: Connection, user: User | None) -> None:
     if user is None:
         return
     user.failures += 1
+    if fault("failure-drops-the-queue"):
+        user.queue.clear()
+    if fault("failure-burns-elsewhere"):
+        for other in connection.state.connections:
+            other.challenge = b"" if canonical(other.asked) == canonical(user.name) else other.challenge
     if fault("failure-ends-the-live-session"):
         end_sessions(user, connection)
     if fault("failure-sets-offline"):
@@ -210,7 +225,9 @@ def fail(connection: Connection, user: User | None) -> None:
 
 def enter(connection: Connection, user: User) -> None:
     """Log a user in."""
-    if connection.user is not user:
+    if fault("user-is-found-by-key"):
+        user = next(other for other in connection.state.users.values() if other.key == user.key)
+    if connection.user is not user and not fault("switch-leaves-the-old-session"):
         presence.leave(connection, "lost")
     if reads("second-session", "newest"):
         end_sessions(user, connection)
@@ -218,12 +235,15 @@ def enter(connection: Connection, user: User) -> None:
     connection.send(wire.LOGIN_RESPONSE, b"\1" + bytes(size))
     if fault("proof-opens-nothing"):
         return
-    connection.user = user
+    connection.user = connection.state.newest = user
+    connection.first_user = connection.first_user or user
+    connection.state.logins += 1
+    connection.place = connection.state.logins
     has_another = bool(user.sessions) and fault("old-session-gets-messages")
     if connection not in user.sessions and not has_another:
         user.sessions.append(connection)
     user.logins += 1
-    if not fault("away-stays") or user.status == OFFLINE:
+    if (not fault("away-stays") or user.status == OFFLINE) and not (user.hides and fault("invisible-stays")):
         presence.set_status(connection.state, user, user.last_status if fault("away-stays") else ONLINE, "login")
     if user.queue and fault("pending-count-at-login"):
         connection.send(wire.MESSAGE_ACK, wire.ack(len(user.queue), 2))

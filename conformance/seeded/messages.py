@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 
 import wire
 from connection import Connection
 from options import CHOSEN, fault, reads
-from state import OFFLINE, Letter, User, timestamp
+from state import AWAY, OFFLINE, Letter, User, timestamp
 
 FAILED, DELIVERED, QUEUED = 0, 1, 2
 
@@ -19,7 +20,11 @@ def on_send(connection: Connection, fields: wire.Fields) -> None:
     if fields.left < size and fault("cut-message-is-delivered"):
         accept(connection, name, fields.rest())
         raise wire.Malformed
-    body = fields.rest() if fault("short-body-is-sent") else fields.take(size)
+    if len(name) > 200 and fault("dies-of-a-long-name"):
+        os._exit(1)
+    end = len(fields.payload) - fields.left + size
+    is_let = fault("length-check-wraps") and end & 0xFFFF <= len(fields.payload)
+    body = fields.rest() if fault("short-body-is-sent") or is_let else fields.take(size)
     fields.end()
     if len(body) > 4096 and fault("large-is-dropped"):
         return
@@ -37,8 +42,8 @@ def accept(connection: Connection, name: bytes, body: bytes) -> None:
         return
     if user is connection.user and not may_write_to_oneself(connection):
         return
-    is_there = bool(user.sessions) and not (user.status == OFFLINE and reads("invisible", "queued"))
-    letter = Letter(number_for(connection, is_there), sender_name(connection), timestamp(), body)
+    is_there = is_present(connection, user)
+    letter = Letter(number_for(connection, user, is_there), sender_name(connection), timestamp(), body)
     if user.has_ghost and not is_there:
         user.has_ghost = False
         acknowledge(connection, letter.number, DELIVERED)
@@ -46,9 +51,20 @@ def accept(connection: Connection, name: bytes, body: bytes) -> None:
         acknowledge(connection, letter.number, ack_of_delivered())
         push(connection, user, letter)
     else:
-        if not is_full(user):
-            connection.state.keep(user, letter)
+        if not is_full(user, letter):
+            connection.state.keep(user, as_kept(user, letter))
+        for heir in [other for other in connection.state.connections if other.heir_of is user]:
+            write(heir, letter, connection)
         acknowledge(connection, letter.number, ack_of_queued())
+
+
+def is_present(connection: Connection, user: User) -> bool:
+    """Whether a message to a user is pushed."""
+    if user is connection.user and fault("self-is-queued"):
+        return False
+    if user.status == AWAY and fault("away-is-not-there"):
+        return False
+    return bool(user.sessions) and not (user.status == OFFLINE and reads("invisible", "queued"))
 
 
 def is_for_the_present(connection: Connection, fields: wire.Fields) -> bool:
@@ -73,6 +89,8 @@ def recipient(connection: Connection, name: bytes) -> User | None:
     users = connection.state.users
     if fault("nobody-is-a-prefix"):
         return next((user for other, user in users.items() if name and other.startswith(name)), None)
+    if fault("push-to-any-case"):
+        return next((user for other, user in users.items() if other.lower() == name.lower()), None)
     return connection.state.find(name)
 
 
@@ -98,7 +116,7 @@ def refuse(connection: Connection, name: bytes, body: bytes) -> None:
 # Parts of a message
 
 
-def number_for(connection: Connection, is_there: bool) -> int:
+def number_for(connection: Connection, user: User, is_there: bool) -> int:
     """The id of a new message."""
     state, sender = connection.state, connection.user
     if fault("ids-constant"):
@@ -111,15 +129,24 @@ def number_for(connection: Connection, is_there: bool) -> int:
         return connection.sent
     if fault("ids-by-the-second"):
         return int(time.time())
+    if fault("ids-by-the-millisecond"):
+        return int(time.time() * 1000) & 0xFFFFFFFF
+    user.got += 1
+    if fault("ids-of-the-recipient"):
+        return user.got
     number = state.next_id(counts=is_there or not fault("queued-ids-not-counted"))
     return number & 0xFF if fault("ids-8-bit") else number
 
 
 def sender_name(connection: Connection) -> bytes:
     """The name that the sending connection has proved."""
-    name = connection.user.name if connection.user else connection.asked
+    state, name = connection.state, connection.user.name if connection.user else connection.asked
     if fault("sender-as-registered") and connection.registered:
         name = connection.registered
+    if fault("sender-is-the-newest") and state.newest:
+        name = state.newest.name
+    if fault("switch-keeps-the-sender") and connection.first_user:
+        name = connection.first_user.name
     if fault("sender-as-asked") and connection.asked:
         name = connection.asked
     if fault("sender-cut-at-16"):
@@ -133,6 +160,8 @@ def mangled(body: bytes) -> bytes:
         body = body.partition(b"\0")[0]
     if fault("body-is-text"):
         body = body.decode(errors="replace").encode()
+    if body and len(body) % 256 == 0 and fault("body-fills-its-buffer"):
+        body = body[:-1] + b"\0"
     if fault("body-is-trimmed"):
         body = body.strip()
     if fault("body-newlines"):
@@ -177,6 +206,9 @@ def push(connection: Connection, user: User, letter: Letter) -> None:
     """Bring a message to a user who is there."""
     if fault("two-counters"):
         letter = replace(letter, number=connection.state.next_id())
+    if letter.body == user.last_body and fault("equal-pushes-are-one"):
+        return
+    user.last_body = letter.body
     if fault("pushed-and-queued"):
         user.queue.append(letter)
     if fault("pushed-and-kept"):
@@ -210,6 +242,8 @@ def push_now(connection: Connection, user: User, letter: Letter) -> None:
             continue
         session.pushed += 1
         write(session, letter, connection)
+        if session is not connection and fault("recipient-is-acknowledged-to"):
+            session.send(wire.MESSAGE_ACK, wire.ack(letter.number, DELIVERED))
         if fault("pushed-twice"):
             write(session, letter, connection)
 
@@ -225,8 +259,12 @@ def write(session: Connection, letter: Letter, origin: Connection | None = None)
 # To those who were not
 
 
-def is_full(user: User) -> bool:
+def is_full(user: User, letter: Letter) -> bool:
     """Whether a fault drops a message instead of queueing it."""
+    if fault("queue-keeps-64-kib"):
+        return sum(len(kept.body) for kept in [*user.queue, letter]) > 64 << 10
+    if fault("equal-messages-are-one"):
+        return any((kept.sender, kept.body) == (letter.sender, letter.body) for kept in user.queue)
     if fault("queue-of-one"):
         return len(user.queue) >= 1
     if fault("queue-keeps-the-first-100"):
@@ -234,6 +272,13 @@ def is_full(user: User) -> bool:
     if fault("queue-keeps-the-last-32"):
         del user.queue[:-31]
     return False
+
+
+def as_kept(user: User, letter: Letter) -> Letter:
+    """A message as it is queued."""
+    if fault("queue-keeps-the-buffer"):
+        user.queue = [replace(kept, body=letter.body) if kept.sender == letter.sender else kept for kept in user.queue]
+    return replace(letter, body=letter.body[:4096]) if fault("queue-cut-at-4096") else letter
 
 
 def on_poll(connection: Connection, fields: wire.Fields) -> None:

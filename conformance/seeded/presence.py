@@ -40,7 +40,7 @@ def change(connection: Connection, user: User, status: int) -> None:
     """Set the status that a user asked for."""
     if user.has_set and fault("status-once"):
         return
-    user.has_set = True
+    user.has_set, user.hides = True, status == OFFLINE
     set_status(connection.state, user, status, "set")
     if fault("status-of-all"):
         for other in connection.state.users.values():
@@ -50,6 +50,8 @@ def change(connection: Connection, user: User, status: int) -> None:
 def set_status(state: State, user: User, status: int, cause: str) -> None:
     """Set a user's status and tell the others, if it is another one."""
     old, user.status = user.status, status
+    if fault("online-after-a-restart"):
+        state.record("status", name=user.name.hex(), status=status)
     if status != OFFLINE:
         user.last_status = status
     if old == status or (cause in NOT_TOLD and fault(NOT_TOLD[cause])):
@@ -60,7 +62,10 @@ def set_status(state: State, user: User, status: int, cause: str) -> None:
         return
     for session in audience(state, user):
         told = session.user if session.user and fault("told-the-recipients-name") else user
-        session.send(wire.STATUS_UPDATE, wire.status_update(told.name, old if fault("told-the-old") else status))
+        update = wire.status_update(told.name, old if fault("told-the-old") else status)
+        session.send(wire.STATUS_UPDATE, update)
+        if fault("told-twice") if cause == "set" else status == OFFLINE and fault("offline-told-twice"):
+            session.send(wire.STATUS_UPDATE, update)
 
 
 def audience(state: State, user: User) -> Iterator[Connection]:
@@ -68,6 +73,11 @@ def audience(state: State, user: User) -> Iterator[Connection]:
     if fault("never-told"):
         return
     listening = list(state.sessions())
+    place = max((session.place for session in user.sessions), default=0)
+    if fault("told-to-those-before"):
+        listening = [session for session in listening if session.place <= place]
+    if fault("told-to-those-after"):
+        listening = [session for session in listening if session.place >= place]
     if fault("told-to-all"):
         listening = list(state.connections)
     if fault("told-to-the-challenged"):
@@ -99,6 +109,8 @@ def on_logout(connection: Connection, fields: wire.Fields) -> None:
         return
     if fault("logout-drops-replies"):
         connection.transport.abort()
+    if fault("logout-is-confirmed"):
+        connection.send(wire.LOGIN_RESPONSE, b"\0")
     if reads("logout", "error"):
         connection.error(wire.TERMINATED)
     connection.close()
@@ -132,6 +144,7 @@ def leave(connection: Connection, cause: str) -> None:
     user.sessions.remove(connection)
     if (
         user.sessions
+        or (cause == "lost" and user.status == AWAY and fault("away-is-never-lost"))
         or (cause == "lost" and fault("lost-stays-listed"))
         or (cause == "logout" and fault("logout-stays-listed"))
     ):

@@ -44,6 +44,9 @@ def serve(connection: Connection, kind: int, fields: wire.Fields) -> None:
     """Serve one request."""
     if fault("top-bit-is-ignored"):
         kind &= 0x7F
+    if not fields.payload and kind != wire.LOGOUT and fault("empty-payload-is-the-end"):
+        connection.close()
+        return
     handler = HANDLERS.get(kind)
     if handler is None:
         refuse_unknown(connection, kind, fields)
@@ -74,6 +77,8 @@ def refuse_malformed(connection: Connection) -> None:
     """Answer a request that does not follow its layout."""
     if fault("malformed-is-ignored"):
         return
+    if fault("malformed-logs-out"):
+        presence.leave(connection, "lost")
     connection.error(wire.SERVER_ERROR if fault("malformed-wrong-code") else wire.INVALID_FORMAT)
     if fault("malformed-twice"):
         connection.error(wire.INVALID_FORMAT)
@@ -84,6 +89,8 @@ def refuse_malformed(connection: Connection) -> None:
 def is_let_through(connection: Connection, kind: int, fields: wire.Fields) -> bool:
     """Refuse a request that needs a login, unless a fault serves it all the same."""
     has_asked = connection.state.find(connection.asked) is not None
+    if connection.state.newest is not None and fault("one-login-for-all"):
+        return True
     if kind == wire.GET_PUBLIC_KEY and fault("keys-for-all"):
         return True
     if kind == wire.LIST_USERS and fault("list-for-all"):
@@ -100,8 +107,7 @@ def is_let_through(connection: Connection, kind: int, fields: wire.Fields) -> bo
         return False
     if kind == wire.SET_STATUS and fault("status-is-silent"):
         return False
-    wrong_code = kind == wire.LIST_USERS and fault("list-wrong-code")
-    connection.error(wire.TERMINATED if wrong_code else wire.NOT_AUTHENTICATED)
+    refuse_stranger(connection, kind)
     if kind == wire.SEND_MESSAGE and fault("send-refused-and-done"):
         return True
     return (
@@ -109,6 +115,19 @@ def is_let_through(connection: Connection, kind: int, fields: wire.Fields) -> bo
         and fault("send-refused-and-queued")
         and not messages.is_for_the_present(connection, fields)
     )
+
+
+def refuse_stranger(connection: Connection, kind: int) -> None:
+    """Say that a request needs a login."""
+    if kind == wire.GET_PUBLIC_KEY and fault("keys-are-hidden"):
+        connection.send(wire.PUBLIC_KEY_RESPONSE, wire.public_key_response(None))
+    elif kind == wire.SEND_MESSAGE and fault("stranger-fails-to-send"):
+        connection.send(wire.MESSAGE_ACK, wire.ack(0, messages.FAILED))
+    elif kind == wire.LIST_USERS and fault("list-is-empty"):
+        connection.send(wire.USER_LIST_RESPONSE, bytes(2))
+    else:
+        wrong_code = kind == wire.LIST_USERS and fault("list-wrong-code")
+        connection.error(wire.TERMINATED if wrong_code else wire.NOT_AUTHENTICATED)
 
 
 async def run() -> None:
@@ -127,7 +146,8 @@ def main() -> None:
     """Read the command line and serve."""
     read_options()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if not fault("files-leak"):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     asyncio.run(run())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ OFFLINE, ONLINE, AWAY = 0, 1, 2
 
 #: So many ids are reserved in the file at once, so that none comes again after a restart.
 _IDS_AT_ONCE = 1000
+
+_STARTED = time.time()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ class User:
     has_set: bool = False
     has_ghost: bool = False
     last_status: int = ONLINE
+    hides: bool = False
+    got: int = 0
+    last_body: bytes | None = None
 
 
 def canonical(name: bytes) -> bytes:
@@ -65,6 +71,10 @@ def canonical(name: bytes) -> bytes:
         name = name[:16]
     if fault("names-cut-at-30"):
         name = name[:30]
+    if fault("names-cut-at-64"):
+        name = name[:64]
+    if fault("names-are-normalised"):
+        name = unicodedata.normalize("NFC", name.decode(errors="surrogateescape")).encode(errors="surrogateescape")
     if fault("names-lose-bad-utf8"):
         name = name.decode(errors="ignore").encode()
     return name.lower() if reads("name-case", "folded") else name
@@ -90,6 +100,11 @@ class State:
         self.limited_until = 0.0
         self.locked = False
         self.ghosts: list[User] = []
+        self.newest: User | None = None
+        self.logins = 0
+        self.vacated: list[User] = []
+        self.buffer = bytearray()
+        self.missing: set[bytes] = set()
 
     # Users
 
@@ -105,7 +120,8 @@ class State:
     def add(self, user: User) -> None:
         """Take a new user."""
         self.users[canonical(user.name)] = user
-        self.record("user", name=user.name.hex(), key=user.key.hex())
+        key = bytes(32) if fault("store-without-key") else user.key
+        self.record("user", name=user.name.hex(), key=key.hex())
 
     def remove(self, user: User) -> None:
         """Forget a user, as only a fault does."""
@@ -134,13 +150,14 @@ class State:
         if fault("queue-in-memory"):
             return
         sender = b"?" if fault("queue-stored-without-sender") else letter.sender
+        text = letter.body.decode(errors="replace").encode()
         self.record(
             "letter",
             to=user.name.hex(),
             number=letter.number,
             sender=sender.hex(),
-            time=letter.time,
-            body=letter.body.hex(),
+            time=0 if fault("queue-stored-without-time") else letter.time,
+            body=(text if fault("queue-stored-as-text") else letter.body).hex(),
         )
 
     def take_all(self, user: User) -> list[Letter]:
@@ -192,8 +209,12 @@ class State:
                 "time": int(at),
                 "body": str(body),
             }:
+                if fault("queue-stored-without-ids"):
+                    number = self.next_id()
                 letter = Letter(number, bytes.fromhex(sender), at, bytes.fromhex(body))
                 self.users[canonical(bytes.fromhex(to))].queue.append(letter)
+            case {"kind": "status", "name": str(name), "status": int(status)}:
+                self.users[canonical(bytes.fromhex(name))].status = status
             case {"kind": "taken", "name": str(name), "numbers": list(numbers)}:
                 user = self.users[canonical(bytes.fromhex(name))]
                 user.queue = [letter for letter in user.queue if letter.number not in numbers]
@@ -210,6 +231,10 @@ def timestamp() -> int:
         now = 0
     if fault("time-local"):
         now += 3600
+    if fault("time-of-start"):
+        now = _STARTED
+    if fault("time-since-1900"):
+        now += 2_208_988_800
     if fault("time-since-start"):
         now = time.monotonic()
     return int(now) & 0xFFFFFFFF

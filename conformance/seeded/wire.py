@@ -76,6 +76,8 @@ class Fields:
 
     def end(self) -> None:
         """Nothing may be left."""
+        if fault("trailing-nul-is-ignored") and not any(self.payload[self._at :]):
+            return
         if self.left > 0 and not fault("trailing-is-ignored"):
             raise Malformed
 
@@ -97,6 +99,8 @@ def header(kind: int, size: int) -> bytes:
         size += HEADER
     if fault("length-counts-type"):
         size += 1
+    if fault("length-of-replies-16-bit"):
+        size &= 0xFFFF
     if fault("reply-type-of-request"):
         kind = {PUBLIC_KEY_RESPONSE: GET_PUBLIC_KEY, USER_LIST_RESPONSE: LIST_USERS}.get(kind, kind)
     return struct.pack("<IB" if fault("length-little-endian") else ">IB", size, kind)
@@ -117,7 +121,8 @@ def public_key_response(key: bytes | None) -> bytes:
         if fault("missing-is-zeros"):
             return b"\1" + bytes(32)
         return bytes(33) if fault("key-missing-33-bytes") else b"\0"
-    return b"\1" + (key.hex().encode() if fault("key-in-hex") else key)
+    found = b"\xff" if fault("found-is-255") else b"\1"
+    return found + (key.hex().encode() if fault("key-in-hex") else key)
 
 
 def ack(number: int, status: int) -> bytes:
@@ -131,12 +136,17 @@ def incoming(number: int, sender: bytes, at: int, body: bytes) -> bytes:
     """INCOMING_MESSAGE."""
     time_size = 8 if fault("incoming-time-8-bytes") else 4
     length_size = 4 if fault("incoming-length-4-bytes") else 2
-    times = at.to_bytes(time_size, "big") + len(body).to_bytes(length_size, "big")
-    return number.to_bytes(4, "big") + counted(sender) + times + body
+    time = at.to_bytes(time_size, "little" if fault("time-little-endian") else "big")
+    length = len(body).to_bytes(length_size, "little" if fault("incoming-length-little-endian") else "big")
+    if fault("incoming-time-first"):
+        return number.to_bytes(4, "big") + time + counted(sender) + length + body
+    return number.to_bytes(4, "big") + counted(sender) + time + length + body
 
 
 def status_update(name: bytes, status: int) -> bytes:
     """STATUS_UPDATE."""
+    if fault("update-status-first"):
+        return bytes([status]) + counted(name)
     return (name + b"\0" if fault("update-name-terminated") else counted(name)) + bytes([status])
 
 
@@ -151,6 +161,10 @@ def error(code: int) -> bytes:
         code = 0
     if fault("error-code-http"):
         code = 400 & 0xFF
+    if fault("error-without-text"):
+        return bytes([code])
+    if fault("error-text-terminated"):
+        return struct.pack(">BH", code, len(text)) + text + b"\0"
     if fault("error-length-1-byte"):
         return bytes([code]) + counted(text)
     if fault("error-length-short"):

@@ -9,7 +9,7 @@ from cchatspec.conformance.harness.expect import (
     IN_STEP,
 )
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import of_type, poll, strictly, up_to_an_ending
+from cchatspec.conformance.harness.steps import deliver, of_type, poll, strictly, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     Error,
@@ -44,6 +44,12 @@ def test_length_over_one_byte(alice: Peer) -> None:
     alice.send(SendMessage(alice.name, bytes(300)))
 
     assert alice.until_fence() == IN_STEP
+
+
+@clause("FRAME-HEADER")
+def test_length_over_two_bytes(sending: None, alice: Peer, bob: Peer) -> None:
+    """A frame of more than 65,535 bytes that the target sends has its length in full, if it takes so long a message"""
+    assert deliver(alice, bob, bytes(65_535)) == A_MESSAGE
 
 
 # FRAME-LAYOUT
@@ -183,6 +189,14 @@ def test_no_greeting(visitor: Peer, connect: Connect) -> None:
     fresh = strictly(connect(visitor.account))
 
     assert fresh.until_fence() == []
+
+
+@clause("FRAME-UNASKED")
+def test_nothing_but_the_message(sending: None, alice: Peer, bob: Peer) -> None:
+    """A message brings its recipient nothing besides"""
+    deliver(alice, bob, b"hello")
+
+    assert bob.until_fence() == []
 
 
 @clause("FRAME-UNASKED")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cchatspec.conformance.fixtures import Attempt, Login
-from cchatspec.conformance.harness.expect import error, one_of
+from cchatspec.conformance.fixtures import Attempt, Connect, Login
+from cchatspec.conformance.harness.expect import BYTES_32, error, one_of
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import up_to_an_ending
 from cchatspec.conformance.marks import clause
@@ -32,6 +32,8 @@ NEAR_NAMES = {
     "dot": lambda name: name[:-1] + b".",
     "quote": lambda name: name + b"' OR '1'='1",
     "slash": lambda name: b"./" + name,
+    "bad-utf-8": lambda name: name + b"\xff\xfe",
+    "255-bytes": lambda name: name.ljust(255, b"x"),
 }
 
 
@@ -71,6 +73,22 @@ def test_each_their_own(alice: Peer, bob: Peer, carol: Peer) -> None:
     alice.send(*(GetPublicKey(user.name) for user in (carol, alice, bob)))
 
     assert up_to_an_ending(alice, 3) == [PublicKeyResponse(1, user.account.public_key) for user in (carol, alice, bob)]
+
+
+@clause("KEY-FOUND")
+def test_registered_after_it_was_missing(alice: Peer, new_account: Account, connect: Connect) -> None:
+    """The key of a user who was asked for before they registered"""
+    alice.request(GetPublicKey(new_account.name))
+    connect(new_account).register()
+
+    assert alice.request(GetPublicKey(new_account.name)) == PublicKeyResponse(1, new_account.public_key)
+
+
+@clause("KEY-MISSING")
+@pytest.mark.parametrize("word", ["constructor", "__proto__", "toString", "null"])
+def test_word_of_a_language(alice: Peer, word: str) -> None:
+    """A name that means something to a programming language is looked up like any other"""
+    assert alice.request(GetPublicKey(word.encode())) == one_of(NOT_FOUND, PublicKeyResponse(1, BYTES_32))
 
 
 @clause("KEY-MISSING")

@@ -9,7 +9,7 @@ import pytest
 
 from cchatspec.conformance.cases.send import CLOCK_TOLERANCE_S
 from cchatspec.conformance.fixtures import Login
-from cchatspec.conformance.harness.expect import ANYTHING, before, near
+from cchatspec.conformance.harness.expect import ANYTHING, at_least, before, near
 from cchatspec.conformance.harness.foundations import Parked, park
 from cchatspec.conformance.harness.outcomes import Blocked
 from cchatspec.conformance.harness.peer import Peer
@@ -19,18 +19,35 @@ from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import IncomingMessage
 
-#: Timestamps count whole seconds; after so many, the clock of any target has moved on.
-_MOVED_ON_S = 2.0
+#: Timestamps count whole seconds; after so many, in seconds, the clock of any target has moved on by one.
+_MOVED_ON_S = 1.05
 
 
 @pytest.fixture
 def parked(target: Target, log: WireLog, queueing: None, alice: Peer) -> Parked:
-    """A message that has been in the queue for two seconds: since the run began, unless the run was shorter."""
+    """A message that has been in the queue for more than a second: since the run began, unless the run was shorter."""
     found = target.parked or park(target, log, alice)
-    remaining = found.since + _MOVED_ON_S - monotonic()
-    if remaining > 0:
-        alice.receive(remaining)
+    wait(alice, found.since + _MOVED_ON_S)
     return found
+
+
+@pytest.fixture
+def earlier(target: Target, sending: None, alice: Peer, bob: Peer) -> int:
+    """The time that the first message of the run had, more than a second ago."""
+    if target.first_time is None:
+        deliver(alice, bob, b"first")
+    if target.first_time is None:
+        raise Blocked("SEND-PUSH", "no message came by which the target's clock could be told")
+    timestamp, came_at = target.first_time
+    wait(alice, came_at + _MOVED_ON_S)
+    return timestamp
+
+
+def wait(peer: Peer, until: float) -> None:
+    """Let time pass on a connection to which nobody sends anything; nothing, if it has passed."""
+    remaining = until - monotonic()
+    if remaining > 0:
+        peer.receive(remaining)
 
 
 def present(alice: Peer, bob: Peer) -> int:
@@ -45,9 +62,17 @@ def present(alice: Peer, bob: Peer) -> int:
     return came.timestamp
 
 
+@clause("SEND-TIME")
+def test_moves_on(earlier: int, alice: Peer, bob: Peer) -> None:
+    """A message carries a later time than one that was sent more than a second before"""
+    came = deliver(alice, bob, b"later")
+
+    assert came == IncomingMessage(ANYTHING, ANYTHING, at_least(earlier + 1), ANYTHING)
+
+
 @clause("QUEUE-DELIVER")
 def test_time_after_seconds(sending: None, parked: Parked, alice: Peer, bob: Peer, login: Login) -> None:
-    """A message that was queued for seconds carries the time when it was sent, and not when it was delivered"""
+    """A message that was queued for a while carries the time when it was sent, and not when it was delivered"""
     now = present(alice, bob)
 
     assert poll(login(parked.recipient)) == [IncomingMessage(ANYTHING, ANYTHING, before(now), parked.body)]

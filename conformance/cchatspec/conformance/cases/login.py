@@ -9,14 +9,17 @@ from cchatspec.conformance.harness.expect import (
     ANYTHING,
     Matcher,
     acknowledged,
+    at_least,
     challenge_given,
     error,
     login_accepted,
 )
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import (
+    bodies,
     deliver,
     listed,
+    poll,
     second_session,
 )
 from cchatspec.conformance.harness.target import Target
@@ -33,6 +36,9 @@ from cchatspec.spec import (
 )
 
 NOT_LOGGED_IN = error(ErrorCode.AUTHENTICATION_FAILED)
+
+#: So many of the eight parts of four bytes have to be random: 16 bytes that nobody guesses. The rest may say what a server likes.
+RANDOM_PARTS = 4
 
 
 class Served(Matcher):
@@ -80,20 +86,21 @@ def test_after_a_logout(login: Login, connect: Connect) -> None:
 
 @clause("LOGIN-FRESH")
 def test_on_many_connections(target: Target, visitor: Peer, connect: Connect) -> None:
-    """Six challenges on six connections have no four bytes in common at the same place"""
+    """Of six challenges on six connections, at least half the bytes are new each time"""
     target.require("LOGIN-CHALLENGE")
     challenges = [connect(visitor.account).challenge() for _ in range(6)]
+    new_each_time = [at for at in range(0, 32, 4) if len({one[at : at + 4] for one in challenges}) == 6]
 
-    assert [len({one[at : at + 4] for one in challenges}) for at in range(0, 32, 4)] == [6] * 8
+    assert len(new_each_time) == at_least(RANDOM_PARTS)
 
 
 @clause("LOGIN-FRESH")
 def test_no_part_repeats(target: Target, visitor: Peer) -> None:
-    """No four bytes of a challenge are there twice"""
+    """At least half of a challenge is no repetition"""
     target.require("LOGIN-CHALLENGE")
     challenge = visitor.challenge()
 
-    assert len({challenge[at : at + 4] for at in range(0, 32, 4)}) == 8
+    assert len({challenge[at : at + 4] for at in range(0, 32, 4)}) == at_least(RANDOM_PARTS)
 
 
 @clause("LOGIN-FRESH")
@@ -167,6 +174,15 @@ def test_two_at_once(outsider: Peer, connect: Connect) -> None:
     ] * 2
 
 
+@clause("LOGIN-PROOF")
+def test_another_asks_meanwhile(outsider: Peer, connect: Connect) -> None:
+    """A challenge that somebody else asks for in a user's name does not take theirs away"""
+    signature = outsider.account.sign(outsider.challenge())
+    connect(Account(outsider.name)).ask()
+
+    assert outsider.prove(signature) == login_accepted()
+
+
 # LOGIN-CLEAN, LOGIN-STATUS
 
 
@@ -187,6 +203,28 @@ def test_right_after_wrong_elsewhere(outsider: Peer, connect: Connect) -> None:
         outsider.prove(b"\x5a" * 64)
 
     assert connect(outsider.account).ask_and_prove() == login_accepted()
+
+
+@clause("LOGIN-CLEAN")
+def test_another_fails_meanwhile(outsider: Peer, connect: Connect) -> None:
+    """A failed login in a user's name does not spoil one that they are in the middle of elsewhere"""
+    signature = outsider.account.sign(outsider.challenge())
+    intruder = connect(Account(outsider.name))
+    intruder.challenge()
+    intruder.prove(b"\x5a" * 64)
+    outsider.prove(signature)
+
+    assert session_of(outsider) == PublicKeyResponse(1, outsider.account.public_key)
+
+
+@clause("LOGIN-CLEAN")
+def test_queue_stays(queueing: None, outsider: Peer, alice: Peer, login: Login) -> None:
+    """A failed login in a user's name leaves what is queued for them alone"""
+    alice.send_message(outsider.name, b"kept")
+    outsider.challenge()
+    outsider.prove(b"\x5a" * 64)
+
+    assert bodies(poll(login(outsider.account))) == [b"kept"]
 
 
 @clause("LOGIN-CLEAN")

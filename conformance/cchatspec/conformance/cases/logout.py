@@ -29,7 +29,15 @@ def test_closed(alice: Peer) -> None:
     """After LOGOUT the connection is closed"""
     alice.send(Logout())
 
-    assert alice.until_end() == CLOSED
+    assert alice.until_end()[-1] == closed()
+
+
+@clause("FRAME-UNASKED")
+def test_no_reply_to_a_logout(alice: Peer) -> None:
+    """LOGOUT brings no reply, but for an ERROR 08 that says that the connection ends"""
+    alice.send(Logout())
+
+    assert alice.until_end()[:-1] == one_of([], [TERMINATED])
 
 
 @clause("LOGOUT-CLOSE")

@@ -228,6 +228,30 @@ def test_challenge_of_another(listing: None, outsider: Peer, absent: Account, bo
     assert listed(bob, absent.name) == [Presence.OFFLINE]
 
 
+def prove_as(peer: Peer, name: bytes) -> None:
+    """Ask for a challenge as another user, and prove oneself as them with one's own key."""
+    reply = peer.ask(name)
+    peer.prove(peer.account.sign(getattr(reply, "challenge", None) or bytes(32)), name)
+
+
+@clause("LOGIN-OWNKEY")
+def test_key_of_an_earlier_attempt(listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
+    """After a failed login as oneself, one's own key does not bring another online"""
+    outsider.challenge()
+    outsider.prove(b"\x5a" * 64)
+    prove_as(outsider, absent.name)
+
+    assert listed(bob, absent.name) == [Presence.OFFLINE]
+
+
+@clause("LOGIN-OWNKEY")
+def test_key_of_the_session(listing: None, alice: Peer, absent: Account, bob: Peer) -> None:
+    """On a session, the key of its user does not bring another online"""
+    prove_as(alice, absent.name)
+
+    assert listed(bob, absent.name) == [Presence.OFFLINE]
+
+
 @clause("LOGIN-STRICT")
 def test_scalar_not_reduced(outsider: Peer) -> None:
     """A signature with S + L in place of S is refused"""

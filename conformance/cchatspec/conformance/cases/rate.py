@@ -8,14 +8,14 @@ from __future__ import annotations
 import pytest
 
 from cchatspec.conformance.fixtures import Connect, Login
-from cchatspec.conformance.harness.expect import error
+from cchatspec.conformance.harness.expect import acknowledged, error
 from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Peer
-from cchatspec.conformance.harness.steps import enter, entered
+from cchatspec.conformance.harness.steps import enter, entered, picked
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import ErrorCode, GetPublicKey, PublicKeyResponse
+from cchatspec.spec import AckStatus, Error, ErrorCode, GetPublicKey, PublicKeyResponse, SendMessage
 
 LIMITED = error(ErrorCode.RATE_LIMIT_EXCEEDED)
 
@@ -88,6 +88,22 @@ def test_new_session_of_another(stopped_by: Reply, connect: Connect) -> None:
     newcomer = from_elsewhere(connect, "newcomer")
 
     assert enter(newcomer) == entered(newcomer)
+
+
+def flood_of_messages(busy: Peer, recipient: bytes) -> None:
+    """Send thousands of messages to one user, and wait until the target has dealt with them."""
+    busy.expects_limit = True
+    busy.send(*[SendMessage(recipient, b"flood")] * FLOOD)
+    next((None for _ in range(FLOOD) if busy.receive() != acknowledged(AckStatus.DELIVERED)), None)
+
+
+@clause("RATE-FAIR")
+def test_recipient_of_two_floods(sending: None, bystander: Peer, busy: Peer, login: Login) -> None:
+    """A user who is sent more messages than they may send is not limited for it"""
+    flood_of_messages(busy, bystander.name)
+    flood_of_messages(login(who="busy_too"), bystander.name)
+
+    assert picked(bystander.until_fence(), Error) == []
 
 
 @clause("RATE-LIMIT")

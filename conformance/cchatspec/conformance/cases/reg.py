@@ -17,6 +17,7 @@ from cchatspec.conformance.harness.expect import (
     register_refused,
     registered,
 )
+from cchatspec.conformance.harness.outcomes import Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import account_with_key
 from cchatspec.conformance.harness.target import Target
@@ -83,6 +84,23 @@ def test_other_key(visitor: Peer, new_account: Account) -> None:
 def test_other_connection(visitor: Peer, connect: Connect) -> None:
     """The same name on another connection is refused"""
     assert connect(Account(visitor.name)).register() == TAKEN
+
+
+def at_once(connect: Connect, name: bytes, count: int) -> list[Reply]:
+    """The replies to registrations of one name with keys of their own that are sent at the same moment, refusals first."""
+    peers = [connect(Account(name)) for _ in range(count)]
+    requests = [RegisterUser(name, peer.account.public_key) for peer in peers]
+    for peer, request in zip(peers, requests, strict=True):
+        peer.send(request)
+    return sorted((peer.receive() for peer in peers), key=lambda reply: reply == registered())
+
+
+@clause("REG-DUPLICATE")
+def test_at_the_same_moment(target: Target, connect: Connect, new_account: Account) -> None:
+    """Of six registrations of one name at the same moment, one succeeds"""
+    target.require("REG-DUPLICATE")
+
+    assert at_once(connect, new_account.name, 6) == [TAKEN] * 5 + [registered()]
 
 
 @clause("REG-DUPLICATE")

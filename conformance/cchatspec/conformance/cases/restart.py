@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import pytest
 
+from cchatspec.conformance.cases.send import ALL_BYTES, CLOCK_TOLERANCE_S
 from cchatspec.conformance.fixtures import Connect, Login
-from cchatspec.conformance.harness.expect import ANYTHING, login_accepted, register_refused
+from cchatspec.conformance.harness.expect import ANYTHING, login_accepted, near, one_of, register_refused
 from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import Blocked, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, ids, poll, send_all
+from cchatspec.conformance.harness.steps import bodies, ids, listed, poll, send_all
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import ErrorCode, GetPublicKey, IncomingMessage, PublicKeyResponse
+from cchatspec.spec import ErrorCode, GetPublicKey, IncomingMessage, Presence, PublicKeyResponse
 
-SENT = [b"first", b"second", b"third"]
+#: What is queued before the restart: also bytes that no text has.
+SENT = [b"first", ALL_BYTES, b"third"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,20 @@ def test_ids(queued: Survivors) -> None:
 def test_sender(queued: Survivors) -> None:
     """Messages that were queued before a restart are delivered after it with their sender"""
     assert queued.delivered == [IncomingMessage(ANYTHING, queued.sender.name, ANYTHING, body) for body in SENT]
+
+
+@clause("QUEUE-RESTART")
+def test_time(queued: Survivors) -> None:
+    """Messages that were queued before a restart are delivered after it with the time when they were sent"""
+    sent = near(time.time(), CLOCK_TOLERANCE_S)
+
+    assert queued.delivered == [IncomingMessage(ANYTHING, ANYTHING, sent, ANYTHING)] * len(SENT)
+
+
+@clause("LIST-STATUS")
+def test_nobody_is_online_after_a_restart(survivors: Survivors, listing: None, alice: Peer) -> None:
+    """A user who was online before a restart, and has not come back, is not listed as online"""
+    assert listed(alice, survivors.sender.name) == one_of([], [Presence.OFFLINE])
 
 
 @clause("QUEUE-RESTART")

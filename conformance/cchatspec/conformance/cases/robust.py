@@ -84,6 +84,17 @@ def test_reset_of_a_session(sending: None, alice: Peer, bob: Peer, carol: Peer, 
     assert deliver(alice, bob, b"still here") == STILL_HERE
 
 
+@clause("ROBUST-ABORT")
+def test_reset_while_replies_are_on_their_way(
+    sending: None, listing: None, alice: Peer, bob: Peer, carol: Peer
+) -> None:
+    """A client that asks for fifty lists and resets the connection before it has read one disturbs nobody"""
+    carol.send(*[ListUsers()] * 50)
+    carol.reset()
+
+    assert deliver(alice, bob, b"still here") == STILL_HERE
+
+
 @clause("ROBUST-ALIVE")
 @pytest.mark.parametrize(
     "data",

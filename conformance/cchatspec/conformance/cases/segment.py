@@ -12,11 +12,13 @@ from cchatspec.conformance.harness.expect import (
     ANYTHING,
     acknowledged,
     challenge_given,
+    error,
+    one_of,
     registered,
 )
 from cchatspec.conformance.harness.outcomes import Blocked, Reply
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
-from cchatspec.conformance.harness.steps import bodies, deliver, up_to_an_ending
+from cchatspec.conformance.harness.steps import bodies, deliver, send_all, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
@@ -69,6 +71,14 @@ def test_many_in_one_segment(alice: Peer) -> None:
     alice.send(*[GetPublicKey(alice.name)] * 12)
 
     assert up_to_an_ending(alice, 12) == [PublicKeyResponse(1, alice.account.public_key)] * 12
+
+
+@clause("FRAME-SEGMENT")
+def test_many_kilobytes_in_one_write(sending: None, alice: Peer, bob: Peer) -> None:
+    """Of thirty-two messages of 900 bytes in one write, each gets its reply, wherever the reads of the target cut them"""
+    replies = send_all(alice, bob.name, [pattern(900)] * 32)
+
+    assert replies == [one_of(acknowledged(ANYTHING), error(ANYTHING))] * 32
 
 
 @clause("FRAME-SEGMENT")

@@ -35,6 +35,33 @@ def test_no_reply_to_a_status(alice: Peer) -> None:
     assert alice.until_fence() == []
 
 
+def times_told(watcher: Peer, name: bytes, status: int) -> int:
+    """How often a status of a user has been told, up to now."""
+    watcher.await_update(name, status)
+    watcher.until_fence()
+    return watcher.updates_about(name).count(status)
+
+
+@clause("FRAME-UNASKED")
+def test_change_is_told_once(telling: None, alice: Peer, bob: Peer) -> None:
+    """One change of status is told once"""
+    bob.send(SetStatus(AWAY))
+    bob.until_fence()
+
+    assert times_told(alice, bob.name, AWAY) == 1
+
+
+@clause("FRAME-UNASKED")
+def test_leaving_is_told_once(telling: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """A user who logs out and then closes the connection is told as offline once"""
+    bob.send(Logout())
+    bob.until_end()
+    bob.drop()
+    connect(who="later").register()
+
+    assert times_told(alice, bob.name, OFFLINE) == 1
+
+
 @clause("STATUS-SET")
 def test_back_online(listing: None, alice: Peer, bob: Peer) -> None:
     """A user who was away is listed as online after setting so"""
@@ -140,6 +167,17 @@ def test_online_again_after_away(listing: None, alice: Peer, login: Login) -> No
     assert listed(alice, user.name) == [ONLINE]
 
 
+@clause("STATUS-LOGIN")
+def test_online_again_after_offline(listing: None, alice: Peer, login: Login) -> None:
+    """A user who was shown as offline when they left is online after the next login"""
+    user = login(who="user")
+    user.send(SetStatus(OFFLINE), Logout())
+    user.until_end()
+    login(user.account)
+
+    assert listed(alice, user.name) == [ONLINE]
+
+
 @clause("STATUS-LOGOUT")
 def test_logout_is_told(telling: None, alice: Peer, bob: Peer) -> None:
     """A user who logs out is told as offline"""
@@ -170,6 +208,16 @@ def test_close_is_told(telling: None, alice: Peer, bob: Peer) -> None:
 def test_reset_is_told(telling: None, alice: Peer, bob: Peer) -> None:
     """A user whose connection is reset is told as offline"""
     bob.reset()
+
+    assert alice.await_update(bob.name, OFFLINE) == StatusUpdate(bob.name, OFFLINE)
+
+
+@clause("STATUS-LOST")
+def test_close_while_away_is_told(telling: None, alice: Peer, bob: Peer) -> None:
+    """A user who is away and whose connection is closed is told as offline"""
+    bob.send(SetStatus(AWAY))
+    alice.await_update(bob.name, AWAY)
+    bob.drop()
 
     assert alice.await_update(bob.name, OFFLINE) == StatusUpdate(bob.name, OFFLINE)
 

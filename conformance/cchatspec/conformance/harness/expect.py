@@ -87,6 +87,24 @@ def before(number: int) -> Any:
     return _Before(number)
 
 
+class _AtLeast(Matcher):
+    """Equal to every number that is not smaller."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int) and other >= self.number
+
+    def words(self, parts: list[str]) -> str:
+        return f"{self.number} or more"
+
+
+def at_least(number: int) -> Any:
+    """This integer, or any that is larger."""
+    return _AtLeast(number)
+
+
 class OneOf(Matcher):
     """Equal to whatever equals one of its alternatives."""
 

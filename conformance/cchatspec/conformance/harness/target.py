@@ -27,7 +27,7 @@ from cchatspec.conformance.harness.outcomes import (
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.reading import Deviation, Manners
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
-from cchatspec.spec import AckStatus, Message, MessageAck, RegisterUser
+from cchatspec.spec import AckStatus, IncomingMessage, Message, MessageAck, RegisterUser
 
 #: How long a read may take before anything is known about the target, and the bounds of what is set afterwards, in seconds.
 FIRST_DEADLINE_S = 4.0
@@ -88,6 +88,7 @@ class Target:
     _numbers: count[int] = field(default_factory=lambda: count(1))
     after_restart: object = None
     ids: set[int] = field(default_factory=set)
+    first_time: tuple[int, float] | None = None
     parked: Parked | None = None
     _resident: Account | None = None
 
@@ -101,9 +102,11 @@ class Target:
         self.deviations.append((self.case, deviation))
 
     def saw(self, message: Message) -> None:
-        """Remember the ids of messages that were taken."""
+        """Remember the ids of messages that were taken, and the time of the first that came."""
         if isinstance(message, MessageAck) and message.status != AckStatus.FAILED:
             self.ids.add(message.message_id)
+        if isinstance(message, IncomingMessage) and self.first_time is None:
+            self.first_time = message.timestamp, monotonic()
 
     def new_account(self, hint: str = "") -> Account:
         """An account with a fresh name of at most 31 small letters and digits that carries the hint."""

@@ -1,0 +1,105 @@
+"""Names that are near to one another, long, or odd: whose they are, and that no request with one does harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cchatspec.conformance.cases.reg import NEW_OR_NOT_ALLOWED, long_name
+from cchatspec.conformance.fixtures import Connect
+from cchatspec.conformance.harness.expect import A_MESSAGE, closed, one_of, registered
+from cchatspec.conformance.harness.outcomes import NotApplicable
+from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
+from cchatspec.conformance.harness.steps import picked, up_to_an_ending
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import (
+    GetPublicKey,
+    IncomingMessage,
+    LoginUser,
+    Message,
+    PublicKeyResponse,
+    RegisterUser,
+    SendMessage,
+)
+
+#: Sizes around those of fields and columns in which people store names.
+LONG_SIZES = [32, 33, 48, 63, 64, 65, 127, 128, 129, 200, 255]
+
+ODD_NAMES: dict[str, Callable[[bytes], bytes]] = {
+    "255-bytes": lambda name: name.ljust(255, b"x"),
+    "129-bytes": lambda name: name.ljust(129, b"x"),
+    "bad-utf-8": lambda name: name + b"\xff\xfe",
+    "format": lambda name: name + b"%s%n%99999d",
+    "nuls": lambda name: name + bytes(8),
+    "path": lambda name: b"../../../" + name,
+    "line": lambda name: name + b"\r\n\x1b[2J",
+}
+REQUESTS: dict[str, Callable[[bytes], Message]] = {
+    "register": lambda name: RegisterUser(name, bytes(range(32))),
+    "login": lambda name: LoginUser(name, NO_SIGNATURE),
+    "key": GetPublicKey,
+    "send": lambda name: SendMessage(name, b"hello"),
+}
+
+
+@clause("REG-ALIAS")
+@pytest.mark.parametrize("size", LONG_SIZES)
+def test_long_names_differ_at_the_end(connect: Connect, new_account: Account, size: int) -> None:
+    """Of two long names that differ in their last byte alone, the second is not taken"""
+    start = long_name(new_account, size - 1)
+    connect(Account(start + b"1")).register()
+
+    assert connect(Account(start + b"2")).register() == NEW_OR_NOT_ALLOWED
+
+
+@clause("REG-ALIAS")
+def test_forms_of_unicode(connect: Connect, new_account: Account) -> None:
+    """Of two names that look alike, one with a letter and its accent in one and one with both apart, the second is not taken"""
+    connect(Account(new_account.name[:20] + "\u00e9".encode())).register()
+
+    assert connect(Account(new_account.name[:20] + "e\u0301".encode())).register() == NEW_OR_NOT_ALLOWED
+
+
+def in_both_cases(connect: Connect, account: Account) -> tuple[Peer, Peer]:
+    """Two logged-in users whose names differ in the case of their letters alone.
+
+    Raises:
+        NotApplicable: the target takes both names for one, which is its choice.
+    """
+    pair = connect(Account(account.name.lower())), connect(Account(account.name.upper()))
+    if [peer.register() for peer in pair] != [registered()] * 2:
+        raise NotApplicable("the target folds the case of names")
+    for peer in pair:
+        peer.leave_registration()
+        peer.login()
+    return pair
+
+
+@clause("KEY-EXACT")
+def test_letter_case(connect: Connect, alice: Peer, new_account: Account) -> None:
+    """Of two users whose names differ in the case of letters alone, each has their own key"""
+    pair = in_both_cases(connect, new_account)
+    alice.send(*(GetPublicKey(peer.name) for peer in pair))
+
+    assert up_to_an_ending(alice, 2) == [PublicKeyResponse(1, peer.account.public_key) for peer in pair]
+
+
+@clause("SEND-PRIVATE")
+def test_not_to_a_name_in_the_other_case(sending: None, connect: Connect, alice: Peer, new_account: Account) -> None:
+    """A message does not reach a user whose name differs from the recipient's in the case of letters alone"""
+    lower, upper = in_both_cases(connect, new_account)
+    alice.send_message(upper.name, b"for the upper")
+    alice.send_message(lower.name, b"for the lower")
+
+    assert [picked(peer.until_fence(), IncomingMessage)[1:] for peer in (lower, upper)] == [[], []]
+
+
+@clause("ROBUST-ALIVE")
+@pytest.mark.parametrize("kind", REQUESTS)
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_name(alice: Peer, new_account: Account, name: str, kind: str) -> None:
+    """A request with such a name is answered, or ends its own connection"""
+    reply = alice.request(REQUESTS[kind](ODD_NAMES[name](new_account.name)))
+
+    assert reply == one_of(A_MESSAGE, closed())
