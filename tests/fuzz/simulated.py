@@ -67,7 +67,11 @@ READINGS: dict[str, tuple[str, ...]] = {
     "unknown": ("error", "silent", "closes"),
     "trailing": ("refused", "taken"),
     "burn": ("burnt", "kept"),
+    "connection-limit": ("unseen", "closes", "error"),
 }
+
+#: So many connections are served at a time where they are limited.
+MOST_CONNECTIONS = 6
 _PORTABLE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 
 
@@ -94,6 +98,7 @@ class End:
         self.asked = b""
         self.challenge = b""
         server.ends.append(self)
+        self.is_one_too_many = server.reads["connection-limit"] != "unseen" and len(server.ends) > MOST_CONNECTIONS
 
     def say(self, *messages: Message) -> None:
         if not self.over:
@@ -103,6 +108,10 @@ class End:
         self.say(Error(code, b"no"))
 
     def receive(self, data: bytes) -> None:
+        if self.is_one_too_many:
+            if self.server.reads["connection-limit"] == "error":
+                self.error(7)
+            self.end()
         try:
             for frame in self.reader.feed(data):
                 if self.over:

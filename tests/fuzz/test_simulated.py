@@ -39,6 +39,7 @@ from cchatspec.spec import (
     StatusUpdate,
     UserListResponse,
 )
+from cchatspec.spec import Frame as SpecFrame
 
 REGISTER, LOGIN, GET_KEY, SEND, POLL, SET_STATUS, LIST, LOGOUT = range(1, 9)
 
@@ -95,6 +96,13 @@ def test_a_message_to_a_name_in_other_letters_may_be_for_somebody_else(case: str
     )
 
     assert accused == set()
+
+
+@pytest.mark.parametrize("way", READINGS["connection-limit"])
+def test_connections_that_are_too_many_accuse_nobody(way: str) -> None:
+    strangers = [step for number in range(10) for step in (Connect(number), send(number, GET_KEY, username=Name("a")))]
+
+    assert found(Server({"connection-limit": way}), *strangers) == set()
 
 
 def test_triples_say_state_request_and_reply() -> None:
@@ -249,6 +257,14 @@ class Closes(Server):
         end.end()
 
 
+class ClosesOnStrangers(Server):
+    def serve(self, end: End, frame: SpecFrame) -> None:
+        if frame.type == LIST and end.user is None:
+            end.end()
+        else:
+            super().serve(end, frame)
+
+
 class UndefinedCode(Server):
     def malformed(self, end: End) -> None:
         end.error(9)
@@ -281,6 +297,7 @@ WRONG: list[tuple[Callable[[], Server], tuple[Step, ...], str, str | None]] = [
     (Hangs, (*IN, CUT_KEY), "hang", None),
     (Hangs, (*IN, Send(0, (*CUT_KEY.frames, Frame(LIST)))), "illegal-reply", "FRAME-MALFORMED"),
     (Closes, (*IN, CUT_KEY), "disconnect", "FRAME-MALFORMED"),
+    (ClosesOnStrangers, (*IN, Connect(1), send(1, LIST)), "disconnect", None),
     (UndefinedCode, (*IN, CUT_KEY), "illegal-reply", "ERROR-CODE"),
 ]
 

@@ -96,7 +96,7 @@ class Pair:
         line.journal = journal
         model, setting = line.setting.model, line.setting
         limits, pause = model.limits, _FIRST_PAUSE_S
-        until = setting.model.time() + max(_GOING_S, setting.deadline)
+        until = setting.model.time() + (setting.patience if setting.hurries else max(_GOING_S, setting.deadline))
         while line.is_open:
             self._frames += 1
             line.queue_message(ListUsers())

@@ -39,4 +39,5 @@ def may_end(tracker: Tracker, *, is_reset: bool) -> bool:
         return True  # FRAME-UNKNOWN, FRAME-LARGE
     if is_reset and guesses.is_any((Form.MALFORMED, Form.TRAILING)):
         return True  # the ERROR may have gone with what the target had not read
-    return guesses.may_be_over
+    # Open point connection-limit
+    return guesses.may_be_over or (not tracker.has_answered and tracker.model.is_full)

@@ -8,8 +8,9 @@ matter. What shows in no replay is no finding: it is counted, and told of in a n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from time import monotonic, time
 
 import msgspec
@@ -45,6 +46,10 @@ _FRESH_BUDGET = 60
 #: How long to wait for a target that somebody else has to start again, in seconds.
 RETURN_S = 5.0
 
+#: So many seconds after the end of a campaign nothing more is reduced, and so many later nothing more is replayed.
+_GRACE_S = 2.0
+_LAST_S = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class Quarry:
@@ -52,7 +57,8 @@ class Quarry:
 
     Attributes:
         script, before: what shows it, and what must have run before.
-        shown, replays: it showed in so many replays from a fresh start.
+        shown, replays: it showed in so many replays from a fresh start; none of none if there was no time to confirm it, or
+            the target did not come back.
         trace, violation: of a run that showed it; `began` says when that was, in seconds since 1970.
     """
 
@@ -127,12 +133,16 @@ class Hunt:
         runner: runs the scripts.
         is_stopped: whether the user wants an end; asked before each run.
         count: is told of each trace that a replay gave.
+        ends: when the campaign is over, by the clock that never goes back; little is done after that.
     """
 
-    def __init__(self, runner: Runner, is_stopped: Callable[[], bool], count: Callable[[Trace], None]) -> None:
+    def __init__(
+        self, runner: Runner, is_stopped: Callable[[], bool], count: Callable[[Trace], None], ends: float = inf
+    ) -> None:
         self._runner = runner
         self._is_stopped = is_stopped
         self._count = count
+        self._ends = ends
         self._until = self._longest = 0.0
 
     def pursue(
@@ -140,11 +150,13 @@ class Hunt:
     ) -> Quarry | None:
         """Run down a violation, for so many seconds at most; None if it shows in no replay.
 
+        Where there was no time to find that out, what is given back showed in none of no replays.
+
         Raises:
             TargetError: the target cannot be started again.
         """
         self._longest = longest
-        self._until = monotonic() + longest
+        self._until = min(monotonic() + longest, self._ends + _GRACE_S)
         first = Quarry(trace.script, (), 0, 0, trace, violation, time())
         if not self.is_there():
             return first
@@ -152,10 +164,10 @@ class Hunt:
             return self._plain(trace.script, violation) or self._with_history(trace.script, violation, history)
         except Stop:
             # No time is left to make it small, but for what it is worth as it is.
-            return self.replay(trace.script, (), violation, REPLAYS) if self.is_there() else first
+            return self.replay(trace.script, (), violation, REPLAYS) or first
 
     def replay(self, script: Script, before: Sequence[Script], violation: Violation, times: int) -> Quarry | None:
-        """Replay a script so often from a fresh start; None if it never shows.
+        """Replay a script so often from a fresh start, less often if time is up; None if it never shows.
 
         Raises:
             TargetError: the target cannot be started again.
@@ -163,7 +175,7 @@ class Hunt:
         shown = done = 0
         seen: Quarry | None = None
         for _ in range(times):
-            if self._is_stopped() and done:
+            if done and (self._is_stopped() or monotonic() > self._ends + _GRACE_S + _LAST_S):
                 break
             if not self.is_there():
                 break
@@ -195,7 +207,7 @@ class Hunt:
         if found is not None and found.shown < found.replays and how.tries == 1:
             return self._surer(question.larger, violation, found)
         if found is None and not how.fresh:
-            self._until = monotonic() + self._longest / 2
+            self._until = min(monotonic() + self._longest / 2, self._ends + _GRACE_S)
             again = _Question(self, violation, script, _How(tries=2, fresh=True))
             if again(script):
                 found = self.replay(minimise(script, again, _FRESH_BUDGET), (), violation, REPLAYS)
@@ -204,7 +216,7 @@ class Hunt:
     def _surer(self, larger: Sequence[Script], violation: Violation, found: Quarry) -> Quarry:
         """Something larger that shows it each time, if what is smallest is on the edge; else what shows it most often."""
         for script in larger:
-            if self._is_stopped() or found.shown == found.replays:
+            if self._is_stopped() or monotonic() > self._ends or found.shown == found.replays:
                 break
             other = self.replay(renumbered(script), (), violation, REPLAYS)
             found = other if other is not None and other.shown > found.shown else found
@@ -229,14 +241,20 @@ class Hunt:
 
     def _reduced(self, script: Script, before: tuple[Script, ...], violation: Violation) -> Quarry | None:
         """Leave out those before that do not matter, make one script of the rest if it shows it too, and minimise that."""
-        kept = self._fewer(script, before, violation)
-        joined = join([*kept, script])
-        question = _Question(self, violation, joined, _How(fresh=True))
-        if question(joined):
-            return self.replay(minimise(joined, question, BUDGET), (), violation, REPLAYS)
+        kept = before
+        try:
+            for fewer in self._fewer(script, before, violation):
+                kept = fewer
+            joined = join([*kept, script])
+            question = _Question(self, violation, joined, _How(fresh=True))
+            if question(joined):
+                return self.replay(minimise(joined, question, BUDGET), (), violation, REPLAYS)
+        except Stop:
+            pass  # what is known to be enough by now is replayed as it is
         return self.replay(script, kept, violation, REPLAYS)
 
-    def _fewer(self, script: Script, before: tuple[Script, ...], violation: Violation) -> tuple[Script, ...]:
+    def _fewer(self, script: Script, before: tuple[Script, ...], violation: Violation) -> Iterator[tuple[Script, ...]]:
+        """Fewer and fewer of those before, with which it still shows."""
         size = (len(before) + 1) // 2
         while size:
             end = len(before)
@@ -245,9 +263,9 @@ class Hunt:
                 less = before[:start] + before[end:]
                 if less and self.checked(script, less, violation, fresh=True):
                     before = less
+                    yield before
                 end = start
             size //= 2
-        return before
 
     def checked(self, script: Script, before: Sequence[Script], violation: Violation, *, fresh: bool = False) -> bool:
         """Run it and see whether it shows.
@@ -259,7 +277,12 @@ class Hunt:
             raise Stop
         if fresh:
             self._runner.renew()
-        return self._run(script, before, violation) is not None
+        # What is found in a hurry is replayed with patience before anybody is told.
+        self._runner.hurries = True
+        try:
+            return self._run(script, before, violation) is not None
+        finally:
+            self._runner.hurries = False
 
     def _run(self, script: Script, before: Sequence[Script], violation: Violation) -> Quarry | None:
         for one in before:

@@ -31,6 +31,10 @@ from cchatspec.spec import (
 _SECOND_WAIT = 4
 _SECOND_WAIT_S = 1.0
 
+#: Who is in a hurry waits for this part of the deadline, and for so many seconds at least.
+_HURRIED_WAIT = 0.2
+_HURRIED_WAIT_S = 0.15
+
 
 @dataclass(slots=True)
 class Journal:
@@ -60,6 +64,13 @@ class Setting:
     accepts: Callable[[str, int], bool] = accepts
     #: Whether the target has closed every connection so far whose sending side we had shut down.
     closes_at_end: bool = True
+    #: Silence is believed early, since what comes of it is tried again with patience.
+    hurries: bool = False
+
+    @property
+    def patience(self) -> float:
+        """How long silence lasts until it is believed the first time, in seconds."""
+        return max(_HURRIED_WAIT * self.deadline, _HURRIED_WAIT_S) if self.hurries else self.deadline
 
 
 class Line:
@@ -163,9 +174,9 @@ class Line:
         left out if we are not `patient`.
         """
         deadline = self.setting.deadline
-        if self._wait(deadline, until):
+        if self._wait(self.setting.patience, until):
             return True
-        if not patient:
+        if not patient or self.setting.hurries:
             return False
         for other in others:
             other.pump(0)

@@ -8,6 +8,7 @@ common is the `World` of users and the `Letters` between them. The words of a vi
 from __future__ import annotations
 
 import time as clocks
+from collections import deque
 from collections.abc import Callable
 
 from cchatspec.conformance.harness.outcomes import Ending
@@ -37,6 +38,9 @@ from cchatspec.spec import (
 #: The numbers of the connections of the bystanders.
 BYSTANDERS = (-1, -2)
 
+#: A target may take so many seconds to notice that a connection has ended, and count it until then.
+_NOTICE_S = 0.3
+
 #: States, requests and shapes of replies.
 Triple = tuple[str, str, str]
 
@@ -52,6 +56,7 @@ class Model:
         sure_size: every payload up to this many bytes is within the target's limits.
         frame_size: it has read a frame with so many bytes of payload, answered it, and gone on.
         time, date: a clock in seconds that never goes back, and the time in Unix seconds.
+        room: finds out how many connections more the target takes now; None for as many as anybody needs.
     """
 
     def __init__(
@@ -69,6 +74,10 @@ class Model:
         self.trackers: dict[int, Tracker] = {}
         #: Who was shown to be gone since this was last cleared, and the event at which we had closed the connection.
         self.gone: dict[bytes, int] = {}
+        self.room: Callable[[], int | None] = lambda: None
+        self._most: int | None = None
+        self._is_measured = False
+        self._forgotten: deque[float] = deque(maxlen=1000)
         self._serial = 0
         self.on_challenge: Callable[[Tracker, bytes], None] = lambda _tracker, _challenge: None
 
@@ -87,7 +96,27 @@ class Model:
 
     def forget(self, tracker: Tracker) -> None:
         """Forget a connection that has ended."""
-        self.trackers.pop(tracker.serial, None)
+        if self.trackers.pop(tracker.serial, None) is not None:
+            self._forgotten.append(self.time())
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the target may have as many connections as it takes. Open point connection-limit.
+
+        That it has a limit is found out when this is first asked.
+        """
+        crowd = self._crowd()
+        if not self._is_measured:
+            self._is_measured = True  # also while it is measured, so that nobody asks again
+            room = self.room()
+            self._most = None if room is None else crowd + room
+        return self._most is not None and crowd >= self._most
+
+    def _crowd(self) -> int:
+        """How many connections the target may count now."""
+        since = self.time() - _NOTICE_S
+        lately = sum(1 for time in self._forgotten if time >= since)
+        return lately + sum(1 for tracker in self.trackers.values() if not tracker.ended)
 
     def was_read_after(self, serial: int, event: int) -> bool:
         """Whether a request on a connection was answered that was sent after an event."""

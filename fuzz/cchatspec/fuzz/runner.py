@@ -22,6 +22,7 @@ from cchatspec.fuzz.hosting import Host
 from cchatspec.fuzz.judge import state_of
 from cchatspec.fuzz.line import Journal, Line, Setting
 from cchatspec.fuzz.model import Model
+from cchatspec.fuzz.room import room
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace, Violation
 from cchatspec.fuzz.users import Cast, Users
@@ -69,6 +70,7 @@ class Runner:
         self._since_pair = self._since_list = 0
         self._recent: deque[Script] = deque(maxlen=_PAIR_EVERY * 2)
         self._before: tuple[Script, str, str, str, int] | None = None
+        self._hurries = False
         self._begin()
 
     # Starting
@@ -77,6 +79,8 @@ class Runner:
         """Learn the target's round trip and register the resident, whose name fences ask for."""
         self.model = Model(self.users)
         self.setting = Setting(self.target.address, self.model, deadline=_LONGEST_S, connect=self._connect)
+        self.setting.hurries = self._hurries
+        self.model.room = lambda: room(self.setting)
         self._host = Host(self.setting, self.users)
         self._pair: Pair | None = None
         for _ in range(1000):
@@ -100,6 +104,15 @@ class Runner:
         if line.link.ended is not None:
             return line.link.ended.value
         return "its answers cannot be read" if line.tracker.has_answered else "no reply before the deadline"
+
+    @property
+    def hurries(self) -> bool:
+        """Whether silence is believed early; for runs that others follow with patience."""
+        return self._hurries
+
+    @hurries.setter
+    def hurries(self, hurries: bool) -> None:
+        self._hurries = self.setting.hurries = hurries
 
     def renew(self) -> None:
         """A fresh start: a launched target is started again, and all names and connections are new.

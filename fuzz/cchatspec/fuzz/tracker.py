@@ -200,7 +200,7 @@ class Tracker:
     def came(self, message: Message) -> None:
         """Take a frame that came and is no STATUS_UPDATE and no INCOMING_MESSAGE."""
         self.said_error = type(message) is Error
-        self.has_answered = True
+        is_first, self.has_answered = not self.has_answered, True
         if not self.is_followed:
             return
         if type(message) is Error and message.error_code == LIMITED:
@@ -215,20 +215,20 @@ class Tracker:
             return
         paths = self.guesses.paths(message)
         if not paths:
-            self._unexplained(message)
+            self._unexplained(message, is_first=is_first)
         elif len(paths) > _MOST_GUESSES:
             self.give_up()
         else:
             self._advance(paths)
 
-    def _unexplained(self, message: Message) -> None:
+    def _unexplained(self, message: Message, *, is_first: bool) -> None:
         """A reply answers none of the requests: the target may end the connection, or is wrong."""
         if type(message) is Error:
             if message.error_code == TERMINATED and may_be_terminated(self):
                 self.guesses.end()
                 return
-            if self.stream.is_lost or self.stream.has_large_open:
-                self.give_up()  # FRAME-OVERSIZE, open point oversize
+            if self.stream.is_lost or self.stream.has_large_open or (is_first and self.model.is_full):
+                self.give_up()  # FRAME-OVERSIZE, open points oversize, connection-limit
                 return
         self.model.report_reply(self, message)
         self.give_up()
