@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from itertools import count
 
 from cchatspec.conformance.harness.target import open_target
 from cchatspec.fuzz import frames
@@ -52,10 +51,10 @@ def main() -> None:
     """Send cases until the process is ended; a violation ends it too, since the server is right."""
     port, mode = sys.argv[1], sys.argv[2]
     runner, generator = Runner(open_target(f"127.0.0.1:{port}", None), 1), Generator(1)
-    for _ in count():
-        trace = runner.run(MODES[mode](generator))
-        if trace.violations:
-            raise SystemExit(f"the right server is accused: {trace.violations[0]}")
+    while True:
+        for trace in runner.run_all([MODES[mode](generator) for _ in range(runner.width)]):
+            if trace.violations:
+                raise SystemExit(f"the right server is accused: {trace.violations[0]}")
 
 
 if __name__ == "__main__":

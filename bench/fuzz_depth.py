@@ -92,13 +92,13 @@ def _found(runner: Runner, hunt: Hunt, seed: int, start: float) -> Script | None
     generator, corpus = Generator(seed), Corpus(load(shipped_folder()))
     history: list[Script] = []
     while perf_counter() - start < _LIMIT_S:
-        trace = runner.run(generator.next(corpus))
-        for violation in trace.violations:
-            if (quarry := hunt.pursue(trace, violation, history)) is not None:
-                return quarry.script
-        corpus.take(trace)
-        generator.learn(trace)
-        history.append(trace.script)
+        for trace in runner.run_all([generator.next(corpus) for _ in range(runner.width)]):
+            for violation in trace.violations:
+                if (quarry := hunt.pursue(trace, violation, history)) is not None:
+                    return quarry.script
+            corpus.take(trace)
+            generator.learn(trace)
+            history.append(trace.script)
     return None
 
 

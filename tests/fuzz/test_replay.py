@@ -15,7 +15,8 @@ from tests.conformance.conftest import CCHATSPEC
 
 from cchatspec.conformance.harness.target import open_target
 from cchatspec.fuzz.findings import FindingFile, Shown, id_of, title_of, write_finding
-from cchatspec.fuzz.hunt import REPLAYS, Hunt, Quarry, alike, join
+from cchatspec.fuzz.hunt import REPLAYS, Hunt, Quarry, alike
+from cchatspec.fuzz.joining import join
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Body, Close, Connect, Fence, Frame, Key, Name, Proof, Script, Send
 from cchatspec.fuzz.trace import Trace, Violation

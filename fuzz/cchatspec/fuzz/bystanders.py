@@ -59,7 +59,7 @@ class Pair:
         """Each writes to the other, and both read what has come since."""
         model = self.lines[0].setting.model
         for line, other in (self.lines, self.lines[::-1]):
-            line.journal = journal
+            line.go_over_to(journal)
             self._frames += 2
             recipient = self.accounts[self.lines.index(other)].name
             line.queue_message(SendMessage(recipient, self._body(line)))
@@ -85,7 +85,7 @@ class Pair:
         line = self.lines[0]
         model = line.setting.model
         for name, left_at in model.gone.items():
-            if left_at <= line.tracker.logged_in_at or model.violations or not line.is_open:
+            if left_at <= line.tracker.logged_in_at or journal.book.violations or not line.is_open:
                 continue
             if not line.wait(until=lambda name=name: line.tracker.told.get(name) == 0) and line.is_open:  # type: ignore[misc]
                 model.report_untold(line.tracker, name)
@@ -93,15 +93,15 @@ class Pair:
 
     def _see_who_has_gone(self, journal: Journal) -> None:
         line = self.lines[0]
-        line.journal = journal
-        model, setting = line.setting.model, line.setting
-        limits, pause = model.limits, _FIRST_PAUSE_S
+        line.go_over_to(journal)
+        model, setting, book = line.setting.model, line.setting, journal.book
+        limits, pause = book.limits, _FIRST_PAUSE_S
         until = setting.model.time() + (setting.patience if setting.hurries else max(_GOING_S, setting.deadline))
         while line.is_open:
             self._frames += 1
             line.queue_message(ListUsers())
             line.flush()
-            if not line.wait(self.lines) or not model.lingering() or model.violations or model.limits > limits:
+            if not line.wait(self.lines) or not model.lingering() or book.violations or book.limits > limits:
                 return
             if model.time() > until:
                 model.report_lingering(line.tracker, model.lingering()[0])

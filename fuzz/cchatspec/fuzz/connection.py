@@ -1,26 +1,28 @@
 """A connection of the fuzzer: a plain socket, and what has come on it as frames.
 
 It writes without waiting for the target to take everything: while the target does not read, what it sends is read, so two
-peers that both have much to say never wait for each other. It never waits longer than it is told to. How a connection ended
-(FIN, reset, refused) is told apart; that nothing came is for the caller to judge.
+peers that both have much to say never wait for each other. It never waits longer than it is told to, and other conversations go
+on meanwhile. How a connection ended (FIN, reset, refused) is told apart; that nothing came is for the caller to judge.
 """
 
 from __future__ import annotations
 
 import contextlib
-import select
+import errno
 import socket
 import struct
 from collections import deque
+from functools import lru_cache
 from time import monotonic
+from typing import Any
 
 from cchatspec.conformance.harness.outcomes import Ending
+from cchatspec.fuzz.waiting import READABLE, WRITABLE, wait_for
 from cchatspec.spec import PAYLOAD_LIMIT, Frame, FrameReader, FrameTooLong
 
 _READ_SIZE = 1 << 18
 _SMALL_BUFFER = 2048
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_DONTWAIT = socket.MSG_DONTWAIT
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -47,17 +49,12 @@ class Link:
 
     def _connect(self, address: tuple[str, int], patience: float) -> socket.socket | None:
         try:
-            made = socket.create_connection(address, timeout=patience)
+            return _connected(address, patience)
         except ConnectionResetError:
             self.ended = Ending.RST
-            return None
         except OSError:
             self.ended = Ending.REFUSED
-            return None
-        with contextlib.suppress(OSError):  # it may have been reset by now, which the first read tells
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        made.setblocking(True)
-        return made
+        return None
 
     @property
     def is_open(self) -> bool:
@@ -74,7 +71,7 @@ class Link:
         if self._socket is None or self.ended is not None:
             return False
         try:
-            sent = self._socket.send(data, _DONTWAIT)
+            sent = self._socket.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -83,17 +80,15 @@ class Link:
 
     def _write_rest(self, rest: memoryview, patience: float) -> bool:
         assert self._socket is not None
-        poll = select.poll()
-        poll.register(self._socket, select.POLLOUT | (0 if self.stalled else select.POLLIN))
+        events = WRITABLE | (0 if self.stalled else READABLE)
         until = monotonic() + patience
         while rest and self.ended is None:
-            ready = poll.poll(max(until - monotonic(), 0) * 1000)
-            if not ready:
+            if not wait_for(self._socket.fileno(), events, max(until - monotonic(), 0)):
                 return False
-            if ready[0][1] & ~select.POLLOUT and not self.stalled:
+            if not self.stalled:
                 self.read(0)
             try:
-                rest = rest[self._socket.send(rest, _DONTWAIT) :]
+                rest = rest[self._socket.send(rest) :]
                 until = monotonic() + patience
             except BlockingIOError:
                 continue
@@ -116,13 +111,18 @@ class Link:
         """
         if self._socket is None or self.ended is not None or self.closed or self.stalled:
             return False
+        if patience > 0 and not wait_for(self._socket.fileno(), READABLE, patience):
+            return False
         try:
-            data = self._receive(patience)
-        except (BlockingIOError, TimeoutError):
+            data = self._socket.recv(_READ_SIZE)
+        except BlockingIOError:
             return False
         except OSError:
             self.ended = Ending.RST
             return True
+        if _QUICK_ACK is not None:
+            with contextlib.suppress(OSError):  # what was read counts, also if the connection is gone by now
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         if not data:
             self.ended = Ending.FIN
             return True
@@ -133,22 +133,6 @@ class Link:
             self.unframed = self._reader.pending
             self._reader = FrameReader(PAYLOAD_LIMIT)
         return True
-
-    def _receive(self, patience: float) -> bytes:
-        assert self._socket is not None
-        try:
-            return self._socket.recv(_READ_SIZE, _DONTWAIT)
-        except BlockingIOError:
-            if patience <= 0:
-                raise
-        self._socket.settimeout(patience)
-        try:
-            return self._socket.recv(_READ_SIZE)
-        finally:
-            self._socket.setblocking(True)
-            if _QUICK_ACK is not None:
-                with contextlib.suppress(OSError):  # what was read counts, also if the connection is gone by now
-                    self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     # Ending
 
@@ -178,3 +162,33 @@ class Link:
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.close()
+
+
+@lru_cache(maxsize=16)
+def _places(address: tuple[str, int]) -> list[tuple[Any, ...]]:
+    """Where an address leads to."""
+    return list(socket.getaddrinfo(*address, type=socket.SOCK_STREAM))
+
+
+def _connected(address: tuple[str, int], patience: float) -> socket.socket:
+    """A connection to the first place that takes one.
+
+    Raises:
+        OSError: none does.
+    """
+    problem = errno.ECONNREFUSED
+    for family, kind, protocol, _, place in _places(address):
+        made = socket.socket(family, kind, protocol)
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        problem = made.connect_ex(place)
+        if problem == errno.EINPROGRESS:
+            # A loopback connection is there by now, so this saves a wait.
+            problem = made.connect_ex(place)
+        if problem in (errno.EALREADY, errno.EINPROGRESS):
+            is_there = wait_for(made.fileno(), WRITABLE, patience)
+            problem = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if is_there else errno.ETIMEDOUT
+        if problem in (0, errno.EISCONN):
+            return made
+        made.close()
+    raise OSError(problem, "no connection")

@@ -9,7 +9,6 @@ from cchatspec.fuzz.letters import Letter
 from cchatspec.fuzz.line import Journal, Line, Setting
 from cchatspec.fuzz.requests import Place
 from cchatspec.fuzz.script import Close, Connect, Fence, HalfClose, Reset, Script, ScriptError, Send, Stall, Step
-from cchatspec.fuzz.tracker import Tracker
 from cchatspec.fuzz.users import Cast
 
 #: Whether a fresh connection is answered, and what to say about it.
@@ -44,18 +43,16 @@ class Conversation:
 
     def run(self) -> None:
         """Carry out all steps, and read what is certain to come on the connections that are left."""
-        model = self._setting.model
-        model.on_challenge = self._challenged
+        self._journal.book.on_challenge = self._challenged
         for number, step in enumerate(self._script.steps):
             self._step(number, step)
             if self.refused or any(line.is_silent for line in self.lines.values()):
                 break
         self._finish()
 
-    def _challenged(self, tracker: Tracker, challenge: bytes) -> None:
-        line = self.lines.get(tracker.number)
-        if line is not None and line.tracker is tracker:
-            self._cast.challenges.setdefault(tracker.number, []).append(challenge)
+    def _challenged(self, connection: int, challenge: bytes) -> None:
+        if connection in self.lines:
+            self._cast.challenges.setdefault(connection, []).append(challenge)
 
     def _step(self, number: int, step: Step) -> None:
         if isinstance(step, Connect):

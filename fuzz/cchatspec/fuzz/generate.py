@@ -28,6 +28,7 @@ from cchatspec.fuzz.mutate import mutate, splice
 from cchatspec.fuzz.script import Edit, Fence, Frame, Name, Script, Send
 from cchatspec.fuzz.trace import Ended, Received, Trace
 from cchatspec.fuzz.wrong import strange, wrong
+from cchatspec.spec import StatusUpdate
 from cchatspec.spec.model import PrefixedBytes, UInt
 
 #: Frames in a batch, at most.
@@ -215,7 +216,8 @@ class Generator:
     def learn(self, trace: Trace) -> None:
         """Take from a run what batches are worth here: as much as is answered before the target closes, if it does."""
         if is_batch(trace.script):
-            read = sum(isinstance(event, Received) and event.connection == 0 for event in trace.events) / 2
+            frames = [event for event in trace.events if isinstance(event, Received) and event.connection == 0]
+            read = sum(type(event.message) is not StatusUpdate for event in frames) / 2
             is_cut = any(isinstance(event, Ended) and event.connection == 0 for event in trace.events)
             wanted = min(1.5 * read, BATCH) if is_cut else BATCH
             self.batch_size = max(0.9 * self.batch_size + 0.1 * wanted, SMALLEST)

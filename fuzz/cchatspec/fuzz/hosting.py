@@ -9,10 +9,12 @@ A limit of the target's is kept to: the more it refuses, the more accounts take 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from cchatspec.fuzz.line import Journal, Line, Setting, log_in
 from cchatspec.fuzz.script import Script
+from cchatspec.fuzz.trace import Book
 from cchatspec.fuzz.users import Account, Cast, Users
 from cchatspec.spec import GetMessages, RegisterUser
 
@@ -47,11 +49,14 @@ class Host:
 
     # Before a script
 
-    def cast(self, script: Script, execution: int) -> Cast | None:
-        """Who plays the users of a script; None if the target registers nobody."""
+    def cast(self, script: Script, execution: int, book: Book) -> Cast | None:
+        """Who plays the users of a script; None if the target registers nobody.
+
+        What goes wrong when somebody is registered for it stands in `book`.
+        """
         lent: dict[str, Account] = {}
         for user in script.registered:
-            account = self._lend()
+            account = self._lend(book)
             if account is None:
                 return None
             lent[user] = account
@@ -60,20 +65,20 @@ class Host:
             self._model.world.admit(cast.account(user), registered=user in lent)
         return cast
 
-    def _lend(self) -> Account | None:
+    def _lend(self, book: Book) -> Account | None:
         users = self._users
         self._lent += 1
         # A target of many users shows more than one of few, so there are more of them by and by.
         is_time = users.grows and (self._lent % _EVERY == 0 or self._refusals > 0)
         if len(users.pool) < _AT_ONCE // 2 or (is_time and len(users.pool) < users.size - _AT_ONCE):
-            self._enrol()
+            self._enrol(book)
         if not users.pool:
-            self._enrol()
+            self._enrol(book)
         return users.lend()
 
-    def _enrol(self) -> None:
+    def _enrol(self, book: Book) -> None:
         """Register some more accounts."""
-        line = Line(self._setting, _REGISTRAR, Journal())
+        line = Line(self._setting, _REGISTRAR, Journal(book=book))
         self._users.pool.extendleft(self.register(line, [self._users.new() for _ in range(_AT_ONCE)]))
         line.close()
         self._model.forget(line.tracker)
@@ -104,21 +109,28 @@ class Host:
 
     # After a script
 
-    def settle(self, cast: Cast, journal: Journal) -> None:
-        """Collect what was queued for the script's users, and take those back who are as they were."""
+    def collect(self, cast: Cast, journal: Journal) -> None:
+        """Have read what was queued for the script's users."""
+        for account in cast.accounts.values():
+            if self._model.letters.may_wait(account.name) and self._is_ours(account):
+                self._collect(account, journal)
+
+    def take_back(self, casts: Iterable[Cast]) -> None:
+        """Take those back who are as they were, when all scripts that ran at the same time are over."""
         world, letters = self._model.world, self._model.letters
         strange = b" ".join(world.prune()).lower()
-        for account in cast.accounts.values():
-            person = world.person(account.name)
-            is_ours = person.registered is True and person.keys == {account.key}
-            if is_ours and letters.may_wait(account.name):
-                self._collect(account, journal)
-            is_clean = not letters.may_wait(account.name) and not person.may_come_back
+        for account in [account for cast in casts for account in cast.accounts.values()]:
+            is_clean = not letters.may_wait(account.name) and not world.person(account.name).may_come_back
             letters.forget(account.name)
-            if is_ours and is_clean and account.name[:6] not in strange and account.name[-6:] not in strange:
+            is_told_apart = account.name[:6] not in strange and account.name[-6:] not in strange
+            if is_clean and is_told_apart and self._is_ours(account):
                 self._users.take_back(account)
             else:
                 world.forget(account)
+
+    def _is_ours(self, account: Account) -> bool:
+        person = self._model.world.person(account.name)
+        return person.registered is True and person.keys == {account.key}
 
     def _collect(self, account: Account, journal: Journal) -> None:
         """Log in as somebody for whom messages may wait, and read them."""

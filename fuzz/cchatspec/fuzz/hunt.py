@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from math import inf
 from time import monotonic, time
 
-import msgspec
-
 from cchatspec.conformance.harness.launch import accepts
+from cchatspec.fuzz.joining import join
 from cchatspec.fuzz.minimise import BUDGET, Stop, minimise
 from cchatspec.fuzz.numbering import renumbered
 from cchatspec.fuzz.runner import Runner
-from cchatspec.fuzz.script import Body, Close, Connect, Frame, Key, Name, Proof, Script, Send, Step, Value
+from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace, Violation
 
 #: How often what is minimised is replayed from a fresh start.
@@ -302,54 +301,3 @@ class Hunt:
 def _counted(quarry: Quarry, shown: int, replays: int) -> Quarry:
     """The same, shown so often."""
     return Quarry(quarry.script, quarry.before, shown, replays, quarry.trace, quarry.violation, quarry.began)
-
-
-def join(scripts: Sequence[Script]) -> Script:
-    """One script that does what several do one after the other, with users and connections of each its own."""
-    steps: list[Step] = []
-    registered: list[str] = []
-    for number, script in enumerate(scripts):
-        renamed = _Renamed(number)
-        registered += [renamed.user(user) for user in script.registered]
-        steps += [renamed.step(step) for step in script.steps]
-        if number < len(scripts) - 1:
-            open_ones = dict.fromkeys(step.connection for step in script.steps if isinstance(step, Connect))
-            steps += [Close(renamed.connection(connection)) for connection in open_ones]
-    return Script(registered=tuple(registered), steps=tuple(steps))
-
-
-@dataclass(frozen=True, slots=True)
-class _Renamed:
-    """What the users, connections and bodies of one script among several are called."""
-
-    number: int
-
-    def user(self, user: str) -> str:
-        return f"{user}{self.number}"
-
-    def connection(self, connection: int) -> int:
-        return self.number * 1000 + connection
-
-    def step(self, step: Step) -> Step:
-        moved = msgspec.structs.replace(step, connection=self.connection(step.connection))
-        return (
-            msgspec.structs.replace(moved, frames=tuple(map(self._frame, moved.frames)))
-            if isinstance(moved, Send)
-            else moved
-        )
-
-    def _frame(self, frame: Frame) -> Frame:
-        return msgspec.structs.replace(frame, values={label: self._value(item) for label, item in frame.values.items()})
-
-    def _value(self, value: Value) -> Value:
-        match value:
-            case Name(user=user):
-                return Name(self.user(user))
-            case Key(user=user):
-                return Key(self.user(user))
-            case Body(number=number, size=size):
-                return Body(self.number * 1000 + number, size)
-            case Proof(user=user, connection=connection, age=age):
-                there = None if connection is None else self.connection(connection)
-                return Proof(self.user(user), there, age)
-        return value

@@ -17,7 +17,7 @@ from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.fuzz.connection import Link
 from cchatspec.fuzz.model import Model
 from cchatspec.fuzz.requests import OUTSIDE, Place
-from cchatspec.fuzz.trace import Ended, Event, Noted, Received, Sent
+from cchatspec.fuzz.trace import Book, Ended, Event, Noted, Received, Sent
 from cchatspec.spec import (
     GetPublicKey,
     LoginUser,
@@ -38,9 +38,10 @@ _HURRIED_WAIT_S = 0.15
 
 @dataclass(slots=True)
 class Journal:
-    """The events of one run, in milliseconds since it began."""
+    """The events of one run, in milliseconds since it began, and what the model writes down about it."""
 
     events: list[Event] = field(default_factory=list)
+    book: Book = field(default_factory=Book)
     began: float = field(default_factory=monotonic)
 
     @property
@@ -81,7 +82,7 @@ class Line:
         self.number = number
         self.journal = journal
         self.link = setting.connect(number, setting.address, setting.connect_s)
-        self.tracker = setting.model.connected(number)
+        self.tracker = setting.model.connected(number, journal.book)
         self.is_silent = False
         #: How many bytes wait for the next write.
         self.queued_bytes = 0
@@ -93,6 +94,11 @@ class Line:
     def is_open(self) -> bool:
         """Whether frames can still come."""
         return self.link.is_open and not self.is_silent
+
+    def go_over_to(self, journal: Journal) -> None:
+        """Belong to another run from now on."""
+        self.journal = journal
+        self.tracker.book = journal.book
 
     # Sending
 

@@ -17,7 +17,7 @@ from cchatspec.fuzz.guesses import Step
 from cchatspec.fuzz.judge import state_of
 from cchatspec.fuzz.letters import Letter, Letters
 from cchatspec.fuzz.requests import LOGIN, SURE_SIZE, Place, Request
-from cchatspec.fuzz.trace import Violation
+from cchatspec.fuzz.trace import Book, Violation
 from cchatspec.fuzz.tracker import Tracker
 from cchatspec.fuzz.users import Users
 from cchatspec.fuzz.world import Person, World
@@ -41,18 +41,11 @@ BYSTANDERS = (-1, -2)
 #: A target may take so many seconds to notice that a connection has ended, and count it until then.
 _NOTICE_S = 0.3
 
-#: States, requests and shapes of replies.
-Triple = tuple[str, str, str]
-
 
 class Model:
     """All that is known of one target since it was started.
 
     Attributes:
-        violations: what was wrong since they were last taken.
-        triples: what was answered since they were last taken.
-        answered: how many requests of scripts the target has dealt with.
-        limits: how often ERROR 06 came.
         sure_size: every payload up to this many bytes is within the target's limits.
         frame_size: it has read a frame with so many bytes of payload, answered it, and gone on.
         time, date: a clock in seconds that never goes back, and the time in Unix seconds.
@@ -66,10 +59,6 @@ class Model:
         self.time, self.date = time, date
         self.world = World()
         self.letters = Letters()
-        self.violations: list[Violation] = []
-        self.triples: list[Triple] = []
-        self.answered = 0
-        self.limits = 0
         self.sure_size = self.frame_size = SURE_SIZE
         self.trackers: dict[int, Tracker] = {}
         #: Who was shown to be gone since this was last cleared, and the event at which we had closed the connection.
@@ -79,19 +68,15 @@ class Model:
         self._is_measured = False
         self._forgotten: deque[float] = deque(maxlen=1000)
         self._serial = 0
-        self.on_challenge: Callable[[Tracker, bytes], None] = lambda _tracker, _challenge: None
 
     def begin(self) -> None:
-        """A run begins."""
-        self.violations.clear()
-        self.triples.clear()
-        self.answered = 0
+        """A run begins, or several that go on at the same time."""
         self.users.signatures.clear()
 
-    def connected(self, number: int) -> Tracker:
-        """A connection was opened; `number` is the script's."""
+    def connected(self, number: int, book: Book | None = None) -> Tracker:
+        """A connection was opened; `number` is the script's, and `book` that of its run."""
         self._serial += 1
-        tracker = self.trackers[self._serial] = Tracker(self, self._serial, number)
+        tracker = self.trackers[self._serial] = Tracker(self, self._serial, number, book or Book())
         return tracker
 
     def forget(self, tracker: Tracker) -> None:
@@ -194,8 +179,9 @@ class Model:
         """A request had its reply, or surely has none."""
         request, reply = step.request, step.reply
         if request.place.step >= 0 and not request.place.fence:
-            self.answered += 1
-            self.triples.append((state_of(step.before), request.name, wording.shape(reply)))
+            book = tracker.book
+            book.answered += 1
+            book.triples.append((state_of(step.before), request.name, wording.shape(reply)))
         if isinstance(reply, UserListResponse):
             self._listed(tracker, request, reply)
         elif isinstance(reply, MessageAck) and reply.status and request.size > self.sure_size:
@@ -245,11 +231,8 @@ class Model:
 
     def challenged(self, tracker: Tracker, challenge: bytes) -> None:
         """A challenge came."""
-        self.on_challenge(tracker, challenge)
-
-    def limited(self) -> None:
-        """ERROR 06 came."""
-        self.limits += 1
+        if tracker.book.on_challenge is not None:
+            tracker.book.on_challenge(tracker.number, challenge)
 
     # Violations
 
@@ -257,7 +240,7 @@ class Model:
         mode, about = tracker.guesses.where()
         request = request or about
         state = "bystander" if tracker.number in BYSTANDERS else state_of(mode)
-        self.violations.append(_violation(words, state, request))
+        tracker.book.violations.append(_violation(words, state, request))
 
     def report_reply(self, tracker: Tracker, reply: Message) -> None:
         """A reply came that answers nothing."""

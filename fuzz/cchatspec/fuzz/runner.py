@@ -9,7 +9,8 @@ again does.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from time import monotonic
 
 from cchatspec.conformance.harness.launch import Launcher
@@ -17,15 +18,15 @@ from cchatspec.conformance.harness.outcomes import TargetError
 from cchatspec.conformance.harness.target import Target
 from cchatspec.fuzz.bystanders import Pair
 from cchatspec.fuzz.connection import Link
-from cchatspec.fuzz.conversation import Conversation
+from cchatspec.fuzz.flight import Flight, crash, together
 from cchatspec.fuzz.hosting import Host
-from cchatspec.fuzz.judge import state_of
 from cchatspec.fuzz.line import Journal, Line, Setting
 from cchatspec.fuzz.model import Model
 from cchatspec.fuzz.room import room
 from cchatspec.fuzz.script import Script
-from cchatspec.fuzz.trace import Trace, Violation
+from cchatspec.fuzz.trace import Book, Trace, Violation
 from cchatspec.fuzz.users import Cast, Users
+from cchatspec.fuzz.waiting import at_once
 
 #: A reply may take so many round trips, and so many seconds at least and at most.
 _ROUND_TRIPS = 50
@@ -34,6 +35,12 @@ _LONGEST_S = 5.0
 
 #: The pair is asked after so many scripts, and after each with a trick of delivery.
 _PAIR_EVERY = 8
+
+#: So many scripts run at the same time, unless the target makes another thing of one when others run.
+WIDTH = 16
+
+#: What bystanders notice shows in this state.
+BYSTANDER = "bystander"
 
 #: A process that accepts no more is given so long to end, in seconds.
 _DYING_S = 1.0
@@ -55,6 +62,7 @@ class Runner:
         frames, answered: frames of scripts that were sent, and that the target has dealt with.
         refused: what the target refused, and how often.
         restarts: how often it was started again because it had died or hung.
+        width: so many scripts should run at the same time by now.
 
     Raises:
         TargetError: the target takes no registration, so nothing can be tried.
@@ -66,10 +74,11 @@ class Runner:
         self.users = Users(seed)
         self.executions = self.frames = self.answered = self.restarts = 0
         self.refused: Counter[str] = Counter()
+        self.width = WIDTH
         self._runs = 0
         self._since_pair = self._since_list = 0
-        self._recent: deque[Script] = deque(maxlen=_PAIR_EVERY * 2)
-        self._before: tuple[Script, str, str, str, int] | None = None
+        self._recent: deque[Script] = deque(maxlen=2 * WIDTH)
+        self._before: Flight | None = None
         self._hurries = False
         self._begin()
 
@@ -154,41 +163,38 @@ class Runner:
         Raises:
             TargetError: the target is gone and cannot be started again.
         """
-        trace = Trace(script)
-        journal = Journal(trace.events)
-        model = self.model
-        limits = model.limits
-        model.begin()
+        flight = self._alone(script, thorough=thorough)
+        return flight.trace if thorough else self._attributed(flight.trace)
+
+    def _alone(self, script: Script, *, thorough: bool = False) -> Flight:
+        self.model.begin()
+        flight = self._boarded(script)
+        flight.go()
+        if (not flight.is_doubtful or self._serves(flight)) and flight.is_played:
+            self._host.collect(flight.cast, flight.journal)
+            self._afterwards([flight], flight.journal, thorough=thorough)
+        self._host.pace(refused=flight.is_limited)
+        self._counted(flight)
+        return flight
+
+    def _boarded(self, script: Script) -> Flight:
+        """Find somebody for each user of a script."""
         self._runs += 1
-        cast = self._host.cast(script, self._runs)
-        if cast is None:
-            trace.refused.append("registration")
-            talk = Conversation(self.setting, script, Cast(self.users, {}, self._runs), journal, self._probe)
-            self._serves(trace, talk)
-            return self._done(trace)
-        talk = Conversation(self.setting, script, cast, journal, self._probe)
-        talk.run()
-        talk.close()
-        trace.accounts = {user: (account.name, account.key) for user, account in cast.accounts.items()}
-        trace.frames, trace.answered = talk.frames, model.answered
-        trace.triples = list(model.triples)
-        trace.delivered = talk.is_whole and not talk.refused
-        trace.refused += talk.refused
-        if not (talk.is_doubtful or model.violations) or self._serves(trace, talk):
-            self._afterwards(trace, talk, cast, journal, thorough=thorough)
-        if model.limits > limits:
-            trace.refused.append("ERROR 06")
-            trace.delivered = False
-        self._host.pace(refused=model.limits > limits)
-        self._done(trace, talk)
-        return trace if thorough else self._attributed(trace)
+        book = Book()
+        cast = self._host.cast(script, self._runs, book)
+        played = cast or Cast(self.users, {}, self._runs)
+        return Flight(self.setting, script, played, book, self._probe, is_played=cast is not None)
 
     def _attributed(self, trace: Trace) -> Trace:
         """Where bystanders noticed something, the trace of the script that brings it about, if one by itself does."""
         self._recent.append(trace.script)
-        noticed = {violation.outcome for violation in trace.violations if violation.state == "bystander"}
-        if not noticed or any(violation.state != "bystander" for violation in trace.violations):
+        noticed = {violation.outcome for violation in trace.violations if violation.state == BYSTANDER}
+        if not noticed or any(violation.state != BYSTANDER for violation in trace.violations):
             return trace
+        return self._culprit(noticed) or trace
+
+    def _culprit(self, noticed: set[str]) -> Trace | None:
+        """Run the last scripts again one by one, to find the one that brings something about."""
         recent = list({id(script): script for script in reversed(self._recent)}.values())
         self._recent.clear()
         self.renew()
@@ -196,82 +202,167 @@ class Runner:
             again = self.run(script, thorough=True)
             if noticed & {violation.outcome for violation in again.violations}:
                 return again
-        return trace
+        return None
 
-    def _afterwards(self, trace: Trace, talk: Conversation, cast: Cast, journal: Journal, *, thorough: bool) -> None:
-        """Collect what was queued, take the accounts back, and ask the bystanders."""
-        model = self.model
-        self._host.settle(cast, journal)
-        self._since_pair += 1
-        before = len(model.violations)
-        is_time = thorough or talk.tricks or model.violations or self._since_pair >= _PAIR_EVERY
+    def _afterwards(self, flights: Sequence[Flight], journal: Journal, *, thorough: bool) -> None:
+        """Take the accounts back and ask the bystanders, whose words are written into a journal."""
+        self._host.take_back([flight.cast for flight in flights])
+        self._since_pair += len(flights)
+        before = len(journal.book.violations)
+        talks = [flight.talk for flight in flights]
+        is_doubtful = any(flight.book.violations for flight in flights)
+        is_time = thorough or is_doubtful or any(talk.tricks for talk in talks) or self._since_pair >= _PAIR_EVERY
         # Where nobody is to be registered, a pair that has to be replaced stays away.
         if is_time and (self.users.grows or (self._pair is not None and self._pair.is_fit)):
-            self._ask_pair(journal, thorough=thorough or talk.left_early)
-        for line in talk.lines.values():
-            model.forget(line.tracker)
-        trace.violations = list(model.violations)
-        if len(model.violations) > before:
-            self._serves(trace, talk)
+            self._ask_pair(journal, thorough=thorough or any(talk.left_early for talk in talks))
+        for line in [line for talk in talks for line in talk.lines.values()]:
+            self.model.forget(line.tracker)
+        if len(flights) == 1 and len(journal.book.violations) > before:
+            self._serves(flights[0])
 
-    def _done(self, trace: Trace, talk: Conversation | None = None) -> Trace:
-        if talk is not None and talk.frames:
-            self._before = (trace.script, *_place(talk))
+    def _counted(self, flight: Flight) -> Trace:
+        trace = flight.finish()
+        if flight.has_sent:
+            self._before = flight
         self.executions += trace.delivered
         self.frames += trace.frames
         self.answered += trace.answered
         self.refused.update(trace.refused)
         return trace
 
-    def _serves(self, trace: Trace, talk: Conversation) -> bool:
-        """Whether the target still lives, where there is reason to doubt it; if not, it is a crash, and it is started again."""
+    # Several at once
+
+    def run_all(
+        self, scripts: Sequence[Script], is_known: Callable[[Violation], bool] = lambda _: False
+    ) -> list[Trace]:
+        """Run several scripts at the same time, and say what happened in each, in their order.
+
+        What is suspicious and not known is run again, each script by itself. If it shows, the trace of that run stands for the
+        script; if it does not, that of one script that does what all did, so that whoever replays it has all that it took.
+
+        Raises:
+            TargetError: the target is gone and cannot be started again.
+        """
+        if len(scripts) == 1:
+            self._adapt(is_crowd=False)
+            return [self.run(scripts[0])]
+        self.model.begin()
+        flights = [self._boarded(script) for script in scripts]
+        at_once([flight.go for flight in flights])
+        if any(flight.is_doubtful for flight in flights) and (how := self._down(flights)) is not None:
+            return self._run_down(flights, how)
+        journal = Journal()
+        at_once([partial(self._host.collect, flight.cast, flight.journal) for flight in flights if flight.is_played])
+        self._afterwards(flights, journal, thorough=False)
+        if journal.book.violations and (how := self._down(flights)) is not None:
+            return self._run_down(flights, how)
+        self._recent.extend(scripts)
+        self._host.pace(refused=2 * sum(flight.is_limited for flight in flights) > len(flights))
+        for flight in flights:
+            self._counted(flight)
+        seen = [self._again(flights, flight, is_known) for flight in flights]
+        self._adapt(is_crowd=any(is_crowd for _, is_crowd in seen))
+        return [trace for trace, _ in seen] + self._noticed(flights, journal, is_known)
+
+    def _adapt(self, *, is_crowd: bool) -> None:
+        """Run half as many at the same time from now on if that was too many, else one more."""
+        self.width = max(self.width // 2, 1) if is_crowd else min(self.width + 1, WIDTH)
+
+    def _again(
+        self, flights: Sequence[Flight], flight: Flight, is_known: Callable[[Violation], bool]
+    ) -> tuple[Trace, bool]:
+        """The trace of a flight, or of another run of it if there is something new about it; and whether the crowd made it so."""
+        fresh = [violation for violation in flight.trace.violations if not is_known(violation)]
+        if not fresh and not flight.is_crowded_out:
+            return flight.trace, False
+        again = self._alone(flight.trace.script)
+        alone = self._attributed(again.trace)
+        if fresh and not any(_is_same(violation, fresh[0]) for violation in alone.violations):
+            return (alone if alone.violations else together(flights, fresh[0], flight)), True
+        return alone, flight.is_crowded_out and not again.is_crowded_out
+
+    def _noticed(
+        self, flights: Sequence[Flight], journal: Journal, is_known: Callable[[Violation], bool]
+    ) -> list[Trace]:
+        """What the bystanders noticed, as the trace of the script that brings it about by itself, or of all of them."""
+        violations = journal.book.violations
+        if not violations:
+            return []
+        if all(map(is_known, violations)):
+            return [together(flights, violation) for violation in violations[:1]]
+        culprit = self._culprit({violation.outcome for violation in violations})
+        return [culprit or together(flights, violations[0])]
+
+    def _run_down(self, flights: Sequence[Flight], how: str) -> list[Trace]:
+        """The target went down under several scripts: run each by itself, from a fresh start.
+
+        If that cannot be, or none shows it, all that were not over by then are to blame together.
+        """
+        self._adapt(is_crowd=True)
         launcher = self.target.launcher
-        trace.violations = list(self.model.violations)
-        # A process that is about to end may still accept, so only an answer shows that it lives.
-        if not (launcher is not None and launcher.died) and self.alive():
-            return True
-        if launcher is not None and launcher.ends_within(_DYING_S):
-            how = f"the process ended with {launcher.how_it_ended()}"
-        elif not self.setting.accepts(*self.target.address):
-            how = "nobody accepts connections any more"
-        elif any(violation.kind == "hang" for violation in trace.violations):
-            how = ""
-        else:
-            return True
-        self._blame(trace, talk, how)
-        trace.delivered = True
+        if launcher is None and not how:
+            return [self._counted(flight) for flight in flights]
+        open_ones = [flight for flight in flights if flight.has_sent and flight.talk.is_doubtful] or list(flights)
+        blamed = together(open_ones, crash(how, open_ones[-1].stand), open_ones[-1])
+        traces: list[Trace] = []
         if launcher is not None:
-            trace.output = launcher.tail()
+            blamed.output = launcher.tail()
+            self.restarts += 1
+            self.renew()
+            traces = [self.run(flight.trace.script) for flight in flights]
+        is_shown = any(violation.kind in ("crash", "hang") for trace in traces for violation in trace.violations)
+        return traces if is_shown or not how else [*traces, blamed]
+
+    # Whether it lives
+
+    def _serves(self, flight: Flight) -> bool:
+        """Whether the target still lives, where there is reason to doubt it; if not, it is a crash, and it is started again."""
+        how = self._down([flight])
+        if how is None:
+            return True
+        launcher = self.target.launcher
+        if how:
+            self._blame(flight, how)
+        flight.trace.delivered = True
+        if launcher is not None:
+            flight.trace.output = launcher.tail()
             self.restarts += 1
             self.renew()
         return False
 
-    def _blame(self, trace: Trace, talk: Conversation, how: str) -> None:
-        """Say what brought the target down, if it is not only standing still; the script before, if this one sent nothing."""
-        if not how:
+    def _blame(self, flight: Flight, how: str) -> None:
+        """Say what brought the target down: the script before, if this one sent nothing."""
+        before = self._before
+        if flight.has_sent or before is None:
+            flight.blame(how, flight.stand)
             return
-        if not talk.frames and self._before is not None:
-            trace.script, state, request, field, step = self._before
-            trace.refused.clear()
-        else:
-            state, request, field, step = _place(talk)
-        text = f"The target went down: {how}."
-        kept = [violation for violation in trace.violations if violation.kind not in ("disconnect", "hang")]
-        trace.violations = [Violation("crash", state, request, field, how, "ROBUST-ALIVE", text, step), *kept]
+        flight.trace.script = before.trace.script
+        flight.trace.refused.clear()
+        flight.talk.refused.clear()
+        flight.blame(how, before.stand)
 
-    # Whether it lives
+    def _down(self, flights: Sequence[Flight]) -> str | None:
+        """How the target went down; None if it lives, and empty if it only stands still."""
+        launcher = self.target.launcher
+        # A process that is about to end may still accept, so only an answer shows that it lives.
+        if not (launcher is not None and launcher.died) and self.alive():
+            return None
+        if launcher is not None and launcher.ends_within(_DYING_S):
+            return f"the process ended with {launcher.how_it_ended()}"
+        if not self.setting.accepts(*self.target.address):
+            return "nobody accepts connections any more"
+        is_silent = any(violation.kind == "hang" for flight in flights for violation in flight.book.violations)
+        return "" if is_silent else None
 
     def alive(self) -> bool:
         """Whether a fresh connection is answered."""
-        known = len(self.model.violations)
+        # What the probe meets has shown elsewhere already, or will.
         line = Line(self.setting, _PROBE, Journal())
         line.fence()
         line.flush()
         answered = line.wait() and line.tracker.has_answered
         line.close()
         self.model.forget(line.tracker)
-        # What the probe meets has shown elsewhere already, or will.
-        del self.model.violations[known:]
         return answered
 
     def _probe(self) -> str:
@@ -290,13 +381,6 @@ class Runner:
                 self._pair.look_around(journal)
 
 
-def _place(talk: Conversation) -> tuple[str, str, str, int]:
-    """State, request, field and step at which a script stood at last."""
-    if talk.current is None:
-        return "new", "(none)", "", -1
-    tracker = talk.current.tracker
-    mode, _ = tracker.guesses.where()
-    request = tracker.suspect()
-    if request is None:
-        return state_of(mode), "(none)", "", -1
-    return state_of(mode), request.name, request.place.field, request.place.step
+def _is_same(one: Violation, other: Violation) -> bool:
+    """Whether two runs of a script show the same."""
+    return (one.kind, one.outcome) == (other.kind, other.outcome)

@@ -31,6 +31,7 @@ from cchatspec.fuzz.findings import (
 )
 from cchatspec.fuzz.generate import MANY_NAMES, Generator
 from cchatspec.fuzz.hunt import HISTORY, LONGEST_S, UNSURE, Hunt, Quarry
+from cchatspec.fuzz.joining import interleave
 from cchatspec.fuzz.memory import Memory
 from cchatspec.fuzz.page import stimulus_of, wire_lines
 from cchatspec.fuzz.runner import Runner
@@ -123,13 +124,12 @@ class Session:
 
     def _loop(self, corpus: Corpus, generator: Generator) -> None:
         while not self._is_over():
-            script = generator.next(corpus)
+            scripts = [generator.next(corpus) for _ in range(self._width())]
             restarts = self._runner.restarts
-            trace = self._run(script)
-            corpus.take(trace)
-            generator.learn(trace)
-            for violation in trace.violations[:1]:
-                self._meet(trace, violation)
+            for trace in self._run(scripts):
+                self._take(trace, corpus, generator)
+                if self._is_over():
+                    break
             if generator.names >= MANY_NAMES and self._target.launcher is not None:
                 self._runner.renew()
                 self._history.clear()
@@ -137,23 +137,36 @@ class Session:
             elif self._runner.restarts > restarts:
                 self._history.clear()
                 generator.renewed()
-            else:
-                self._history.append(script)
             if self._memory.look():
                 self._suspect()
             self._progress()
             self._save(corpus)
 
-    def _run(self, script: Script) -> Trace:
+    def _width(self) -> int:
+        """How many scripts are run at the same time now: no more than executions are left."""
+        left = self._runner.width
+        if self._job.executions is not None:
+            left = min(left, self._job.executions - self._runner.executions)
+        return max(left, 1)
+
+    def _run(self, scripts: list[Script]) -> list[Trace]:
         try:
-            trace = self._runner.run(script)
+            return self._runner.run_all(scripts, self._is_known)
         except TargetError:
             raise
         except Exception:
+            script = scripts[0] if len(scripts) == 1 else interleave(scripts)[0]
             Path(self._job.out, "broken.json").write_bytes(script_json(script))
             raise
+
+    def _take(self, trace: Trace, corpus: Corpus, generator: Generator) -> None:
+        """Learn from a run, and look into what is wrong about it."""
         self._count(trace)
-        return trace
+        corpus.take(trace)
+        generator.learn(trace)
+        for violation in trace.violations[:1]:
+            self._meet(trace, violation)
+        self._history.append(trace.script)
 
     def _is_over(self) -> bool:
         job = self._job
@@ -171,9 +184,17 @@ class Session:
 
     # What is met
 
+    def _is_known(self, violation: Violation) -> bool:
+        """Whether there is nothing new about a violation."""
+        return self._name_of(violation) is not None or self._missed[violation.key] >= _MOST_TRIES
+
+    def _name_of(self, violation: Violation) -> str | None:
+        """The finding that a violation counts for, if there is one."""
+        return self._known.get(violation.key) or self._elsewhere(violation.key) or self._crowd(violation)
+
     def _meet(self, trace: Trace, violation: Violation) -> None:
         """Count what is known, and run down what is not."""
-        name = self._known.get(violation.key) or self._elsewhere(violation.key) or self._crowd(violation)
+        name = self._name_of(violation)
         if name is not None:
             self._known[violation.key] = name
             self._times[name] += 1

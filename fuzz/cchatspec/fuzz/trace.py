@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cchatspec.conformance.harness.outcomes import Ending
@@ -83,6 +84,26 @@ class Violation:
     def key(self) -> tuple[str, str, str, str, str]:
         """By this, findings are told apart."""
         return self.kind, self.state, self.request, self.field, self.outcome
+
+
+@dataclass(slots=True)
+class Book:
+    """What the model writes down about one run, whatever else runs at the same time.
+
+    Attributes:
+        violations: what was wrong.
+        triples: what was answered.
+        answered: how many requests of the script the target has dealt with.
+        limits, failures: how often ERROR 06 came, and ERROR 07.
+        on_challenge: is told of each challenge that comes on a connection of the run, by the connection's number.
+    """
+
+    violations: list[Violation] = field(default_factory=list)
+    triples: list[tuple[str, str, str]] = field(default_factory=list)
+    answered: int = 0
+    limits: int = 0
+    failures: int = 0
+    on_challenge: Callable[[int, bytes], None] | None = None
 
 
 @dataclass(slots=True)

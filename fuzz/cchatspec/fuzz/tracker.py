@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from cchatspec.fuzz.endings import may_be_terminated, may_end
 from cchatspec.fuzz.guesses import Guesses, Path, Step
-from cchatspec.fuzz.judge import LIMITED, STANDS, TERMINATED
+from cchatspec.fuzz.judge import FAILED, LIMITED, STANDS, TERMINATED
 from cchatspec.fuzz.requests import LOGIN, LOGOUT, OUTSIDE, POLL, Form, Place, Request, Stream
 from cchatspec.spec import (
     Error,
@@ -30,6 +30,7 @@ from cchatspec.spec import (
 if TYPE_CHECKING:
     from cchatspec.fuzz.letters import Letter
     from cchatspec.fuzz.model import Model
+    from cchatspec.fuzz.trace import Book
     from cchatspec.fuzz.world import World
 
 #: More guesses than this are not followed.
@@ -42,6 +43,7 @@ class Tracker:
     Attributes:
         serial: tells the connections of a campaign apart.
         number: the script's number of the connection.
+        book: what is written down about the run that it belongs to.
         challenges: the challenges that came on this connection.
         is_followed: whether replies can still be attributed.
         guesses: what every reply may have answered, and the states that the connection may be in.
@@ -59,10 +61,10 @@ class Tracker:
         is_stalled: nobody reads from it.
     """
 
-    def __init__(self, model: Model, serial: int, number: int) -> None:
+    def __init__(self, model: Model, serial: int, number: int, book: Book) -> None:
         self.model = model
         self.world: World = model.world
-        self.serial, self.number = serial, number
+        self.serial, self.number, self.book = serial, number, book
         self.stream = Stream()
         self.challenges: list[bytes] = []
         self.is_followed = True
@@ -203,9 +205,11 @@ class Tracker:
         is_first, self.has_answered = not self.has_answered, True
         if not self.is_followed:
             return
-        if type(message) is Error and message.error_code == LIMITED:
-            self._limit()
-            return
+        if type(message) is Error:
+            self.book.failures += message.error_code == FAILED
+            if message.error_code == LIMITED:
+                self._limit()
+                return
         step = self.guesses.plain(message)
         if step is not None:
             self.world.clock += 1
@@ -394,5 +398,5 @@ class Tracker:
 
     def _limit(self) -> None:
         """ERROR 06: any request since the last reply may have been refused, and the next ones too."""
-        self.model.limited()
+        self.book.limits += 1
         self.give_up()
