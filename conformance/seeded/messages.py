@@ -235,6 +235,8 @@ def push_now(connection: Connection, user: User, letter: Letter) -> None:
         sessions.append(connection)
     if fault("push-to-prefix"):
         sessions += [session for session in state.sessions() if session.user and session.user.name[:-1] == user.name]
+    if fault("push-to-part-of-name"):
+        sessions += [session for session in state.sessions() if session.user and session.user.name in user.name[1:]]
     if fault("push-to-visitors"):
         sessions += [other for other in state.connections if other.user is None]
     for session in sessions:

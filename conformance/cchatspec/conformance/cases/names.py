@@ -95,6 +95,25 @@ def test_not_to_a_name_in_the_other_case(sending: None, connect: Connect, alice:
     assert [picked(peer.until_fence(), IncomingMessage)[1:] for peer in (lower, upper)] == [[], []]
 
 
+def named_by_the_end(connect: Connect, account: Account) -> tuple[Peer, Peer]:
+    """Two logged-in users, the name of the second of whom is that of the first with one letter before it."""
+    pair = connect(Account(account.name[:20])), connect(Account(b"x" + account.name[:20]))
+    for peer in pair:
+        peer.register()
+        peer.leave_registration()
+        peer.login()
+    return pair
+
+
+@clause("SEND-PRIVATE")
+def test_not_to_the_end_of_a_name(sending: None, connect: Connect, alice: Peer, new_account: Account) -> None:
+    """A message does not reach a user whose name is the recipient's without its first letter"""
+    shorter, longer = named_by_the_end(connect, new_account)
+    alice.send_message(longer.name, b"for the longer")
+
+    assert picked(shorter.until_fence(), IncomingMessage) == []
+
+
 @clause("ROBUST-ALIVE")
 @pytest.mark.parametrize("kind", REQUESTS)
 @pytest.mark.parametrize("name", ODD_NAMES)
