@@ -17,7 +17,7 @@ _IDENTITY_OTHER_FORM = (2**255 - 18).to_bytes(32, "little")
 
 def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
     """Whether this is the signature of the key's owner over the message."""
-    scalar = int.from_bytes(signature[32:], "little")
+    scalar = scalar_of(signature)
     if fault("scalar-top-bits"):
         scalar &= (1 << 253) - 1
     if fault("scalar-is-reduced"):
@@ -28,6 +28,8 @@ def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
         return True
     if signature[:32] == _IDENTITY and fault("small-order-point"):
         return _is_signed_at_identity(key, message, signature)
+    if fault("keys-of-order-8") and _is_signed_by_small_order(key, message, signature):
+        return True
     try:
         VerifyKey(key).verify(message, signature)
     except BadSignatureError:
@@ -38,6 +40,34 @@ def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
 
 
 _FAULT_OF_FORM = {_IDENTITY: "small-order-key", _IDENTITY_OTHER_FORM: "small-order-key-other-form"}
+
+
+def _is_signed_by_small_order(key: bytes, message: bytes, signature: bytes) -> bool:
+    """The equation for S = 0 and a key of order 2, 4 or 8, which libsodium refuses beforehand."""
+    if scalar_of(signature) != 0 or _times(8, key) != _IDENTITY or key == _IDENTITY:
+        return False
+    factor = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % _ORDER
+    return _sum(signature[:32], _times(factor % 8, key)) == _IDENTITY
+
+
+def _times(factor: int, point: bytes) -> bytes:
+    found = _IDENTITY
+    for _ in range(factor):
+        found = _sum(found, point)
+    return found
+
+
+def _sum(one: bytes, other: bytes) -> bytes:
+    """The sum of two points, or nothing if one of them is none."""
+    try:
+        return bytes(bindings.crypto_core_ed25519_add(one, other))
+    except (CryptoError, TypeError):
+        return b""
+
+
+def scalar_of(signature: bytes) -> int:
+    """The scalar of a signature."""
+    return int.from_bytes(signature[32:], "little")
 
 
 def _is_signed_at_identity(key: bytes, message: bytes, signature: bytes) -> bool:
