@@ -205,8 +205,20 @@ def queueing(target: Target) -> None:
 
 @pytest.fixture
 def listing(target: Target) -> None:
-    """Users can be listed, on this target."""
-    target.require("LIST-ALL")
+    """Users can be listed, on this target, and the list shows who is there now."""
+    target.require("LIST-FRESH")
+
+
+@pytest.fixture
+def refusing(target: Target) -> None:
+    """Who is not logged in is turned away, on this target."""
+    target.require("AUTH-KEY")
+
+
+@pytest.fixture
+def checking(target: Target) -> None:
+    """Proofs that prove nothing open no session, on this target."""
+    target.require("LOGIN-REFUSE")
 
 
 @pytest.fixture

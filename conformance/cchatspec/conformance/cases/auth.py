@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from cchatspec.conformance.fixtures import Login
+from cchatspec.conformance.fixtures import Attempt, Login
 from cchatspec.conformance.harness.expect import error
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import bodies, listed, poll
+from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import ErrorCode, GetMessages, GetPublicKey, ListUsers, Presence, SendMessage, SetStatus
 
@@ -15,13 +16,23 @@ REFUSED = error(ErrorCode.AUTHENTICATION_FAILED)
 
 
 @pytest.fixture(params=["before-login", "between-challenge-and-proof", "after-a-failed-proof"])
-def unproved(request: pytest.FixtureRequest, outsider: Peer) -> Peer:
+def unproved(request: pytest.FixtureRequest, target: Target, outsider: Peer) -> Peer:
     """A connection in each of the states in which nobody is logged in."""
+    if request.param == "after-a-failed-proof":
+        target.require("LOGIN-REFUSE")
     if request.param != "before-login":
         outsider.challenge()
     if request.param == "after-a-failed-proof":
         outsider.prove(b"\x5a" * 64)
     return outsider
+
+
+@clause("AUTH-KEY")
+def test_of_a_stranger(attempt: Attempt) -> None:
+    """Who has not registered, or has not proved who they are, is told no key"""
+    found = attempt("AUTH-KEY")
+
+    assert found.came == found.expected
 
 
 @clause("AUTH-KEY")

@@ -35,7 +35,7 @@ from cchatspec.spec import (
     SetStatus,
 )
 
-NOT_LOGGED_IN = error(ErrorCode.AUTHENTICATION_FAILED)
+LACKS_A_LOGIN = error(ErrorCode.AUTHENTICATION_FAILED)
 
 #: So many of the eight parts of four bytes have to be random: 16 bytes that nobody guesses. The rest may say what a server likes.
 RANDOM_PARTS = 4
@@ -45,7 +45,7 @@ class Served(Matcher):
     """Equal to everything but the refusal for the lack of a login; whether the answer is right is another clause's question."""
 
     def __eq__(self, other: object) -> bool:
-        return bool(other != NOT_LOGGED_IN)
+        return bool(other != LACKS_A_LOGIN)
 
     def words(self, parts: list[str]) -> str:  # noqa: D102
         return "anything but a refusal for the lack of a login"
@@ -114,7 +114,7 @@ def test_for_two_users(target: Target, visitor: Peer, connect: Connect) -> None:
 
 
 @clause("LOGIN-FRESH")
-def test_after_a_failure(outsider: Peer) -> None:
+def test_after_a_failure(checking: None, outsider: Peer) -> None:
     """After a failed proof, the next challenge is a new one"""
     first = outsider.challenge()
     outsider.prove(secrets.token_bytes(64))
@@ -187,7 +187,7 @@ def test_another_asks_meanwhile(outsider: Peer, connect: Connect) -> None:
 
 
 @clause("LOGIN-CLEAN")
-def test_right_after_wrong(outsider: Peer) -> None:
+def test_right_after_wrong(checking: None, outsider: Peer) -> None:
     """After a failed proof, a right login on the same connection succeeds"""
     outsider.challenge()
     outsider.prove(b"\x5a" * 64)
@@ -196,7 +196,7 @@ def test_right_after_wrong(outsider: Peer) -> None:
 
 
 @clause("LOGIN-CLEAN")
-def test_right_after_wrong_elsewhere(outsider: Peer, connect: Connect) -> None:
+def test_right_after_wrong_elsewhere(checking: None, outsider: Peer, connect: Connect) -> None:
     """After failed proofs on one connection, a right login on another succeeds"""
     for _ in range(3):
         outsider.challenge()
@@ -228,7 +228,7 @@ def test_queue_stays(queueing: None, outsider: Peer, alice: Peer, login: Login) 
 
 
 @clause("LOGIN-CLEAN")
-def test_live_session_stays(alice: Peer, connect: Connect) -> None:
+def test_live_session_stays(checking: None, alice: Peer, connect: Connect) -> None:
     """A failed login in a user's name leaves their live session alone"""
     intruder = connect(Account(alice.name))
     intruder.challenge()
@@ -246,7 +246,7 @@ def test_asking_changes_nothing(alice: Peer, connect: Connect) -> None:
 
 
 @clause("LOGIN-CLEAN")
-def test_nobody_comes_online(listing: None, outsider: Peer, alice: Peer) -> None:
+def test_nobody_comes_online(checking: None, listing: None, outsider: Peer, alice: Peer) -> None:
     """A user whose login fails stays offline"""
     outsider.challenge()
     outsider.prove(b"\x5a" * 64)
@@ -255,7 +255,7 @@ def test_nobody_comes_online(listing: None, outsider: Peer, alice: Peer) -> None
 
 
 @clause("LOGIN-CLEAN")
-def test_nobody_is_told(telling: None, outsider: Peer, alice: Peer, bob: Peer) -> None:
+def test_nobody_is_told(checking: None, telling: None, outsider: Peer, alice: Peer, bob: Peer) -> None:
     """Others are told nothing of a user whose login fails"""
     outsider.challenge()
     outsider.prove(b"\x5a" * 64)
@@ -266,7 +266,7 @@ def test_nobody_is_told(telling: None, outsider: Peer, alice: Peer, bob: Peer) -
 
 
 @clause("LOGIN-CLEAN")
-def test_session_of_the_connection_stays(alice: Peer) -> None:
+def test_session_of_the_connection_stays(checking: None, alice: Peer) -> None:
     """A failed login on a connection that is logged in leaves its session as it was"""
     alice.ask()
     alice.prove(b"\x5a" * 64)
@@ -275,7 +275,7 @@ def test_session_of_the_connection_stays(alice: Peer) -> None:
 
 
 @clause("LOGIN-CLEAN")
-def test_status_stays(listing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+def test_status_stays(checking: None, listing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
     """A failed login in a user's name leaves their status alone"""
     intruder = connect(Account(alice.name))
     intruder.challenge()

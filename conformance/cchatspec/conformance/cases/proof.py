@@ -7,8 +7,8 @@ import secrets
 
 import pytest
 
-from cchatspec.conformance.cases.login import NOT_LOGGED_IN, session_of
-from cchatspec.conformance.fixtures import Connect
+from cchatspec.conformance.cases.login import session_of
+from cchatspec.conformance.fixtures import Attempt, Connect
 from cchatspec.conformance.harness.expect import (
     ANYTHING,
     challenge_given,
@@ -16,13 +16,16 @@ from cchatspec.conformance.harness.expect import (
     no_login,
     one_of,
     register_refused,
+    turned_away,
 )
+from cchatspec.conformance.harness.outcomes import Blocked
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
 from cchatspec.conformance.harness.steps import (
     add_group_order,
     flip_bit,
     forged_login,
     listed,
+    new_challenge,
 )
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
@@ -62,6 +65,14 @@ def other_data(account: Account, challenge: bytes) -> dict[str, bytes]:
         "nothing": account.sign(b""),
         "zeros": account.sign(bytes(32)),
     }
+
+
+@clause("LOGIN-REFUSE")
+def test_proves_nothing(attempt: Attempt) -> None:
+    """Neither wrong signatures nor 64 zero bytes open a session"""
+    found = attempt("LOGIN-REFUSE")
+
+    assert found.came == found.expected
 
 
 @clause("LOGIN-REFUSE")
@@ -108,100 +119,103 @@ def test_the_challenge_itself(outsider: Peer) -> None:
 
 
 @clause("LOGIN-REFUSE")
-def test_opens_no_session(outsider: Peer) -> None:
+def test_opens_no_session(refusing: None, outsider: Peer) -> None:
     """After a refused proof, a request that needs a login is refused"""
     signature = outsider.account.sign(outsider.challenge())
     outsider.prove(flip_bit(signature, 7))
 
-    assert session_of(outsider) == NOT_LOGGED_IN
+    assert session_of(outsider) == turned_away()
 
 
 @clause("LOGIN-REFUSE")
-def test_zeros_open_no_session(outsider: Peer) -> None:
+def test_zeros_open_no_session(refusing: None, outsider: Peer) -> None:
     """Sending the request for a challenge twice opens no session"""
     outsider.challenge()
     outsider.prove(NO_SIGNATURE)
 
-    assert session_of(outsider) == NOT_LOGGED_IN
+    assert session_of(outsider) == turned_away()
 
 
 # LOGIN-BURN, LOGIN-BOUND
 
 
 @clause("LOGIN-BURN")
-def test_old_challenge(outsider: Peer) -> None:
+def test_old_challenge(refusing: None, checking: None, outsider: Peer) -> None:
     """After a failed proof, the right signature over the old challenge opens no session"""
     signature = outsider.account.sign(outsider.challenge())
     outsider.prove(flip_bit(signature, 3))
     outsider.prove(signature)
 
-    assert session_of(outsider) == NOT_LOGGED_IN
+    assert session_of(outsider) == turned_away()
 
 
 @clause("LOGIN-BURN")
-def test_old_challenge_after_a_new_one(outsider: Peer) -> None:
+def test_old_challenge_after_a_new_one(refusing: None, checking: None, outsider: Peer) -> None:
     """When a new challenge was given after a failure, the right signature over the old one opens no session"""
-    old = outsider.account.sign(outsider.challenge())
+    challenge = outsider.challenge()
+    old = outsider.account.sign(challenge)
     outsider.prove(flip_bit(old, 3))
-    outsider.challenge()
+    new_challenge(outsider, challenge)
     outsider.prove(old)
 
-    assert session_of(outsider) == NOT_LOGGED_IN
+    assert session_of(outsider) == turned_away()
 
 
 @clause("LOGIN-BURN")
-def test_asked_twice(outsider: Peer) -> None:
+def test_asked_twice(refusing: None, checking: None, outsider: Peer) -> None:
     """When a challenge was asked for twice, a signature over the first opens no session"""
-    first = outsider.account.sign(outsider.challenge())
-    outsider.ask()
-    outsider.prove(first)
+    challenge = outsider.challenge()
+    reply = outsider.ask()
+    if getattr(reply, "challenge", None) == challenge:
+        raise Blocked("LOGIN-FRESH", "the target gave the same challenge twice")
+    outsider.prove(outsider.account.sign(challenge))
 
-    assert session_of(outsider) == NOT_LOGGED_IN
+    assert session_of(outsider) == turned_away()
 
 
 @clause("LOGIN-BOUND")
-def test_proof_without_a_challenge(outsider: Peer, connect: Connect) -> None:
+def test_proof_without_a_challenge(refusing: None, checking: None, outsider: Peer, connect: Connect) -> None:
     """A challenge of one connection opens no session on another that asked for none"""
     signature = outsider.account.sign(outsider.challenge())
     other = connect(outsider.account)
     other.prove(signature)
 
-    assert session_of(other) == NOT_LOGGED_IN
+    assert session_of(other) == turned_away()
 
 
 @clause("LOGIN-BOUND")
-def test_proof_for_another_challenge(outsider: Peer, connect: Connect) -> None:
+def test_proof_for_another_challenge(checking: None, outsider: Peer, connect: Connect) -> None:
     """A challenge of one connection is refused on another that has one of its own"""
-    signature = outsider.account.sign(outsider.challenge())
+    challenge = outsider.challenge()
     other = connect(outsider.account)
-    other.challenge()
+    new_challenge(other, challenge)
 
-    assert other.prove(signature) == login_refused()
+    assert other.prove(outsider.account.sign(challenge)) == no_login()
 
 
 @clause("LOGIN-BOUND")
-def test_later_challenge_elsewhere(outsider: Peer, connect: Connect) -> None:
+def test_later_challenge_elsewhere(checking: None, outsider: Peer, connect: Connect) -> None:
     """A challenge given on another connection later is refused on the first"""
-    outsider.challenge()
+    challenge = outsider.challenge()
     other = connect(outsider.account)
-    signature = outsider.account.sign(other.challenge())
+    later = new_challenge(other, challenge)
 
-    assert outsider.prove(signature) == login_refused()
+    assert outsider.prove(outsider.account.sign(later)) == no_login()
 
 
 # LOGIN-OWNKEY, LOGIN-STRICT, LOGIN-UNKNOWN
 
 
 @clause("LOGIN-OWNKEY")
-def test_key_of_another(outsider: Peer, alice: Peer) -> None:
+def test_key_of_another(checking: None, outsider: Peer, alice: Peer) -> None:
     """The signature of another registered user is refused"""
     challenge = outsider.challenge()
 
-    assert outsider.prove(alice.account.sign(challenge)) == login_refused()
+    assert outsider.prove(alice.account.sign(challenge)) == no_login()
 
 
 @clause("LOGIN-OWNKEY")
-def test_name_changed_for_the_proof(listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
+def test_name_changed_for_the_proof(checking: None, listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
     """Asking as oneself and proving as another does not bring the other online"""
     challenge = outsider.challenge()
     outsider.prove(outsider.account.sign(challenge), absent.name)
@@ -210,7 +224,7 @@ def test_name_changed_for_the_proof(listing: None, outsider: Peer, absent: Accou
 
 
 @clause("LOGIN-OWNKEY")
-def test_name_changed_after_asking(listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
+def test_name_changed_after_asking(checking: None, listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
     """Asking as another and proving as oneself does not bring the other online"""
     outsider.ask(absent.name)
     reply = outsider.ask()
@@ -220,7 +234,7 @@ def test_name_changed_after_asking(listing: None, outsider: Peer, absent: Accoun
 
 
 @clause("LOGIN-OWNKEY")
-def test_challenge_of_another(listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
+def test_challenge_of_another(checking: None, listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
     """Proving oneself by a challenge that was asked for as another does not bring the other online"""
     reply = outsider.ask(absent.name)
     outsider.prove(outsider.account.sign(getattr(reply, "challenge", None) or bytes(32)))
@@ -235,7 +249,7 @@ def prove_as(peer: Peer, name: bytes) -> None:
 
 
 @clause("LOGIN-OWNKEY")
-def test_key_of_an_earlier_attempt(listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
+def test_key_of_an_earlier_attempt(checking: None, listing: None, outsider: Peer, absent: Account, bob: Peer) -> None:
     """After a failed login as oneself, one's own key does not bring another online"""
     outsider.challenge()
     outsider.prove(b"\x5a" * 64)
@@ -245,7 +259,7 @@ def test_key_of_an_earlier_attempt(listing: None, outsider: Peer, absent: Accoun
 
 
 @clause("LOGIN-OWNKEY")
-def test_key_of_the_session(listing: None, alice: Peer, absent: Account, bob: Peer) -> None:
+def test_key_of_the_session(checking: None, listing: None, alice: Peer, absent: Account, bob: Peer) -> None:
     """On a session, the key of its user does not bring another online"""
     prove_as(alice, absent.name)
 
@@ -253,33 +267,33 @@ def test_key_of_the_session(listing: None, alice: Peer, absent: Account, bob: Pe
 
 
 @clause("LOGIN-STRICT")
-def test_scalar_not_reduced(outsider: Peer) -> None:
+def test_scalar_not_reduced(checking: None, outsider: Peer) -> None:
     """A signature with S + L in place of S is refused"""
     signature = outsider.account.sign(outsider.challenge())
 
-    assert outsider.prove(add_group_order(signature)) == login_refused()
+    assert outsider.prove(add_group_order(signature)) == no_login()
 
 
 @clause("LOGIN-STRICT")
 @pytest.mark.parametrize("bit", [509, 510, 511], ids="bit-{}".format)
-def test_top_bits_of_the_scalar(outsider: Peer, bit: int) -> None:
+def test_top_bits_of_the_scalar(checking: None, outsider: Peer, bit: int) -> None:
     """A signature with one of the three highest bits of S set is refused"""
     signature = outsider.account.sign(outsider.challenge())
 
-    assert outsider.prove(flip_bit(signature, bit)) == login_refused()
+    assert outsider.prove(flip_bit(signature, bit)) == no_login()
 
 
 @clause("LOGIN-STRICT")
-def test_small_order_point(outsider: Peer) -> None:
+def test_small_order_point(checking: None, outsider: Peer) -> None:
     """A signature with the neutral point for R is refused, though it fits the equation"""
     signature = sign_with_the_neutral_point(outsider.account, outsider.challenge())
 
-    assert outsider.prove(signature) == login_refused()
+    assert outsider.prove(signature) == no_login()
 
 
 @clause("LOGIN-STRICT")
 @pytest.mark.parametrize("order", SMALL_ORDER_KEYS)
-def test_small_order_key(target: Target, stranger: Peer, order: str) -> None:
+def test_small_order_key(checking: None, target: Target, stranger: Peer, order: str) -> None:
     """A key of small order is refused at the registration, or the signature that fits it is"""
     target.require("KEY-FOUND")
     reply = forged_login(stranger, SMALL_ORDER_KEYS[order], IDENTITY_SIGNATURE)
@@ -288,13 +302,13 @@ def test_small_order_key(target: Target, stranger: Peer, order: str) -> None:
 
 
 @clause("LOGIN-UNKNOWN")
-def test_unregistered_name(target: Target, stranger: Peer) -> None:
+def test_unregistered_name(refusing: None, target: Target, stranger: Peer) -> None:
     """A name that nobody registered gets no session, whatever is signed"""
     target.require("KEY-FOUND")
     reply = stranger.ask()
     stranger.prove(stranger.account.sign(getattr(reply, "challenge", None) or bytes(32)))
 
-    assert session_of(stranger) == NOT_LOGGED_IN
+    assert session_of(stranger) == turned_away()
 
 
 @clause("LOGIN-UNKNOWN")

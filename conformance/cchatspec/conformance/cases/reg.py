@@ -16,6 +16,7 @@ from cchatspec.conformance.harness.expect import (
     one_of,
     register_refused,
     registered,
+    turned_away,
 )
 from cchatspec.conformance.harness.outcomes import Reply
 from cchatspec.conformance.harness.peer import Account, Peer
@@ -118,7 +119,7 @@ def test_first_key_stays(alice: Peer, connect: Connect, bob: Peer) -> None:
 
 
 @clause("REG-DUPLICATE")
-def test_second_key_opens_nothing(outsider: Peer, connect: Connect) -> None:
+def test_second_key_opens_nothing(checking: None, outsider: Peer, connect: Connect) -> None:
     """After a second registration, its key does not log in"""
     thief = connect(Account(outsider.name))
     thief.register()
@@ -274,6 +275,8 @@ def test_after_a_logout(target: Target, login: Login, connect: Connect) -> None:
 
 
 @clause("REG-NOLOGIN")
-def test_no_session(outsider: Peer) -> None:
+def test_no_session(refusing: None, stranger: Peer) -> None:
     """Right after registering, a request that needs a login is refused"""
-    assert outsider.request(GetPublicKey(outsider.name)) == error(ErrorCode.AUTHENTICATION_FAILED)
+    stranger.register()
+
+    assert stranger.request(GetPublicKey(stranger.name)) == turned_away()

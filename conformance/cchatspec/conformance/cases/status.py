@@ -256,7 +256,9 @@ def test_not_between_challenge_and_proof(telling: None, outsider: Peer, alice: P
 
 
 @clause("STATUS-AUDIENCE")
-def test_not_after_a_refused_proof(telling: None, outsider: Peer, alice: Peer, bob: Peer, connect: Connect) -> None:
+def test_not_after_a_refused_proof(
+    checking: None, telling: None, outsider: Peer, alice: Peer, bob: Peer, connect: Connect
+) -> None:
     """A connection whose proof was refused is told nothing"""
     outsider.challenge()
     outsider.prove(b"\x5a" * 64)

@@ -118,9 +118,26 @@ class OneOf(Matcher):
         return " or ".join(parts)
 
 
+class _Code(int):
+    """Equal to itself, and to every code that is not defined: that such a code comes fails ERROR-CODE, once."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, int) and (int(other) == int(self) or int(other) not in _DEFINED)
+
+    def __hash__(self) -> int:
+        return int.__hash__(self)
+
+
+_DEFINED = frozenset(int(code) for code in ErrorCode)
+
+
+def _code(code: ErrorCode) -> Any:
+    return code if isinstance(code, Anything) else _Code(code)
+
+
 def error(code: ErrorCode) -> Error:
-    """An ERROR with this code and any text."""
-    return Error(code, ANYTHING)
+    """An ERROR with this code and any text; which code stands for it if it is not a defined one is ERROR-CODE's question."""
+    return Error(_code(code), ANYTHING)
 
 
 def registered() -> RegisterResponse:
@@ -129,8 +146,8 @@ def registered() -> RegisterResponse:
 
 
 def register_refused(code: ErrorCode) -> RegisterResponse:
-    """A REGISTER_RESPONSE that says failure with this code."""
-    return RegisterResponse(0, code)
+    """A REGISTER_RESPONSE that says failure with this code, or with one that is not defined."""
+    return RegisterResponse(0, _code(code))
 
 
 class _AnyMessage(Matcher):
@@ -179,6 +196,11 @@ def login_refused() -> LoginResponse:
 def no_login() -> OneOf:
     """LOGIN_RESPONSE failure or an ERROR: any reply that gives neither challenge nor session."""
     return OneOf(LoginResponse(0), Error(ANYTHING, ANYTHING))
+
+
+def turned_away() -> OneOf:
+    """An ERROR, or the end of the connection: no service. Which ERROR it should have been is for the AUTH clauses to say."""
+    return OneOf(Error(ANYTHING, ANYTHING), Ending.FIN, Ending.RST)
 
 
 def acknowledged(status: int) -> MessageAck:

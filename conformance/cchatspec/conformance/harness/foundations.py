@@ -16,13 +16,18 @@ from cchatspec.conformance.harness.expect import (
     Matcher,
     acknowledged,
     challenge_given,
+    error,
     login_accepted,
+    no_login,
+    one_of,
     register_refused,
     registered,
+    turned_away,
 )
 from cchatspec.conformance.harness.outcomes import Blocked, Reply, unreadable
-from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
 from cchatspec.conformance.harness.reading import Deviation
+from cchatspec.conformance.harness.steps import entries, flip_bit, listed
 from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.spec import (
     AckStatus,
@@ -136,6 +141,52 @@ def _duplicate(target: Target, log: WireLog) -> Observed:
     return reply, register_refused(ErrorCode.USER_ALREADY_EXISTS)
 
 
+def _gate(target: Target, log: WireLog) -> Observed:
+    """What a request brings who has not registered, and who has asked for a challenge and not proved it."""
+    newcomer = _newcomer(target, log, "newcomer")
+    request = GetPublicKey(newcomer.name)
+    stranger = Peer(target, target.new_account("stranger"), log, "stranger")
+    came = [stranger.request(request)]
+    stranger.close()
+    if isinstance(newcomer.request(request), PublicKeyResponse) and came == [turned_away()]:
+        target.manners.registers_apart = True
+        reason = "whoever has registered is served without a login"
+        target.note(Deviation("REG-NOLOGIN", reason, build(request)))
+    newcomer.close()
+    asker = Peer(target, newcomer.account, log, "asker")
+    asker.ask()
+    came.append(asker.request(request))
+    asker.close()
+    return came, [turned_away()] * 2
+
+
+#: What is made of a right signature that proves nothing any more.
+_SPOILERS: tuple[Callable[[bytes], bytes], ...] = (
+    lambda right: flip_bit(right, 7),
+    lambda right: flip_bit(right, 300),
+    lambda right: b"\x5a" * len(right),
+)
+
+
+def _refuse(target: Target, log: WireLog) -> Observed:
+    """What three wrong proofs bring and, where others are turned away, a request after each, and after 64 zero bytes."""
+    gated = target.foundation("AUTH-KEY").holds
+    came: list[Reply] = []
+    for spoil in _SPOILERS:
+        peer = _newcomer(target, log, "newcomer")
+        came.append(peer.prove(spoil(peer.account.sign(peer.challenge()))))
+        came += [peer.request(GetPublicKey(peer.name))] if gated else []
+        peer.close()
+    if gated:
+        peer = _newcomer(target, log, "newcomer")
+        peer.challenge()
+        peer.prove(NO_SIGNATURE)
+        came.append(peer.request(GetPublicKey(peer.name)))
+        peer.close()
+    refused = one_of(no_login(), turned_away())
+    return came, [refused, turned_away()] * 3 + [turned_away()] if gated else [refused] * 3
+
+
 def _challenge(target: Target, log: WireLog) -> Observed:
     peer = _newcomer(target, log, "newcomer")
     reply = peer.ask()
@@ -166,6 +217,10 @@ def _on_another_connection(target: Target, peer: Peer, first: Message) -> Reply:
 def _proof(target: Target, log: WireLog) -> Observed:
     peer = _newcomer(target, log, "newcomer")
     reply = peer.login()
+    if reply == login_accepted():
+        served = peer.request(GetPublicKey(peer.name))
+        if served == error(ErrorCode.AUTHENTICATION_FAILED):
+            return served, PublicKeyResponse(1, peer.account.public_key)
     peer.close()
     return reply, login_accepted()
 
@@ -238,10 +293,35 @@ class _ListWith(Matcher):
 
 
 def _list(target: Target, log: WireLog) -> Observed:
-    peer = user(target, log, "newcomer")
+    absent, peer = _newcomer(target, log, "absent"), user(target, log, "newcomer")
     reply = peer.request(ListUsers())
+    if reply == _ListWith(peer.name) and reply != _ListWith(absent.name):
+        target.manners.lists_present_only = True
+        reason = (
+            f"the list has the user who asks, and lacks '{absent.name.decode()}', who is registered and not logged in"
+        )
+        target.note(Deviation("LIST-ALL", reason, build(ListUsers())))
+    absent.close()
     peer.close()
     return reply, _ListWith(peer.name)
+
+
+def _list_status(target: Target, log: WireLog) -> Observed:
+    absent, peer = _newcomer(target, log, "absent"), user(target, log, "newcomer")
+    came = [listed(peer, peer.name), listed(peer, absent.name)]
+    absent.close()
+    peer.close()
+    return came, [[Presence.ONLINE], [Presence.OFFLINE]]
+
+
+def _list_fresh(target: Target, log: WireLog) -> Observed:
+    peer = user(target, log, "newcomer")
+    peer.request(ListUsers())
+    later = user(target, log, "later")
+    came = entries(peer, later.name)
+    peer.close()
+    later.close()
+    return came, [Presence.ONLINE]
 
 
 def _tell(target: Target, log: WireLog) -> Observed:
@@ -257,7 +337,11 @@ def _tell(target: Target, log: WireLog) -> Observed:
 FOUNDATIONS = {
     "REG-OK": Step(None, _register, "no user can be registered"),
     "REG-DUPLICATE": Step("REG-OK", _duplicate, "a name can be registered twice"),
+    "AUTH-KEY": Step(
+        "REG-OK", _gate, "users who are not logged in get the keys of others, so that it can't be seen who is logged in"
+    ),
     "LOGIN-CHALLENGE": Step("REG-OK", _challenge, "no challenge can be had"),
+    "LOGIN-REFUSE": Step("LOGIN-CHALLENGE", _refuse, "proofs that prove nothing open sessions"),
     "LOGIN-PROOF": Step("LOGIN-CHALLENGE", _proof, "nobody can log in"),
     "KEY-FOUND": Step(
         "LOGIN-PROOF", _key, "users get no answer about their own key, by which the suite tells that nothing else came"
@@ -267,5 +351,7 @@ FOUNDATIONS = {
     "QUEUE-ACK": Step("KEY-FOUND", _queue, "no message is queued for an absent user"),
     "QUEUE-DELIVER": Step("QUEUE-ACK", _deliver, "no queued message is delivered"),
     "LIST-ALL": Step("KEY-FOUND", _list, "no list of users can be had"),
+    "LIST-STATUS": Step("LIST-ALL", _list_status, "the list does not show who is there"),
+    "LIST-FRESH": Step("LIST-STATUS", _list_fresh, "the list does not show what has just changed"),
     "STATUS-TELL": Step("KEY-FOUND", _tell, "no change of status is told to others"),
 }

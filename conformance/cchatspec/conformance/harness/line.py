@@ -102,8 +102,17 @@ class Line:
         self.drop()
         self._open("again")
 
+    def note(self, deviation: Deviation) -> None:
+        """Remember what breaks a clause, other than the one that the case asks about."""
+        self._target.note(deviation)
+
+    @property
+    def manners(self) -> Manners:
+        """What is odd about every connection to the target."""
+        return self._target.manners
+
     def leave_registration(self) -> None:
-        """Reconnect, if nobody can log in on the connection that registered them."""
+        """Reconnect, if the connection that registered a user is none to log in on."""
         if self._target.manners.registers_apart:
             self.reconnect()
 

@@ -51,13 +51,15 @@ class Manners:
         greeting: how many frames come unasked on each new connection.
         counts_header: whether the lengths in headers count the header's own bytes.
         settled: whether the first reply has come, by which the second is told.
-        registers_apart: whether a user can log in only on another connection than the one that registered them.
+        registers_apart: whether a user is best logged in on another connection than the one that registered them.
+        lists_present_only: whether users who are not logged in are missing in the list.
     """
 
     greeting: int = 0
     counts_header: bool = False
     settled: bool = False
     registers_apart: bool = False
+    lists_present_only: bool = False
 
 
 class HeaderCountingReader(FrameReader):

@@ -9,6 +9,7 @@ from nacl.signing import SigningKey
 from cchatspec.conformance.harness.expect import is_refusal, login_accepted, registered
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.reading import Deviation
 from cchatspec.spec import (
     GetMessages,
     GetPublicKey,
@@ -18,6 +19,7 @@ from cchatspec.spec import (
     Message,
     MessageAck,
     MessageType,
+    Presence,
     PublicKeyResponse,
     RegisterResponse,
     RegisterUser,
@@ -76,12 +78,42 @@ def ids(replies: Sequence[Reply]) -> list[object]:
     return [reply.message_id if isinstance(reply, MessageAck | IncomingMessage) else reply for reply in replies]
 
 
-def listed(peer: Peer, name: bytes) -> list[object]:
+def entries(peer: Peer, name: bytes) -> list[object]:
     """The statuses under which a name stands in the list of users: one, if all is right."""
     reply = peer.request(ListUsers())
     if not isinstance(reply, UserListResponse):
         return [reply]
     return [user.status for user in reply.users if user.username == name]
+
+
+def listed(peer: Peer, name: bytes) -> list[object]:
+    """The statuses under which a registered name stands in the list of users.
+
+    Where lists have present users alone, the others are offline.
+
+    Raises:
+        Blocked: the name is missing, which is LIST-ALL's finding.
+    """
+    statuses = entries(peer, name)
+    if statuses:
+        return statuses
+    if peer.manners.lists_present_only:
+        return [Presence.OFFLINE]
+    reason = f"the list lacks '{name.decode()}', who is registered"
+    peer.note(Deviation("LIST-ALL", reason, b""))
+    raise Blocked("LIST-ALL", reason)
+
+
+def new_challenge(peer: Peer, earlier: bytes) -> bytes:
+    """A challenge that is another than the earlier one.
+
+    Raises:
+        Blocked: it is the same, which is LOGIN-FRESH's question, or none came.
+    """
+    challenge = peer.challenge()
+    if challenge == earlier:
+        raise Blocked("LOGIN-FRESH", "the target gave the same challenge twice")
+    return challenge
 
 
 def deliver(sender: Peer, recipient: Peer, body: bytes) -> Reply:
