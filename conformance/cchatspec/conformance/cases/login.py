@@ -206,7 +206,7 @@ def test_right_after_wrong_elsewhere(checking: None, outsider: Peer, connect: Co
 
 
 @clause("LOGIN-CLEAN")
-def test_another_fails_meanwhile(outsider: Peer, connect: Connect) -> None:
+def test_another_fails_meanwhile(checking: None, outsider: Peer, connect: Connect) -> None:
     """A failed login in a user's name does not spoil one that they are in the middle of elsewhere"""
     signature = outsider.account.sign(outsider.challenge())
     intruder = connect(Account(outsider.name))
@@ -218,7 +218,7 @@ def test_another_fails_meanwhile(outsider: Peer, connect: Connect) -> None:
 
 
 @clause("LOGIN-CLEAN")
-def test_queue_stays(queueing: None, outsider: Peer, alice: Peer, login: Login) -> None:
+def test_queue_stays(checking: None, queueing: None, outsider: Peer, alice: Peer, login: Login) -> None:
     """A failed login in a user's name leaves what is queued for them alone"""
     alice.send_message(outsider.name, b"kept")
     outsider.challenge()

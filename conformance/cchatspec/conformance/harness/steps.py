@@ -104,16 +104,28 @@ def listed(peer: Peer, name: bytes) -> list[object]:
     raise Blocked("LIST-ALL", reason)
 
 
+def ask_again(peer: Peer, earlier: bytes) -> Reply:
+    """The reply to another request for a challenge, after one that brought this challenge.
+
+    Raises:
+        Blocked: it is the same challenge, which is LOGIN-FRESH's question.
+    """
+    reply = peer.ask()
+    if isinstance(reply, LoginResponse) and reply.challenge == earlier:
+        raise Blocked("LOGIN-FRESH", "the target gave the same challenge twice")
+    return reply
+
+
 def new_challenge(peer: Peer, earlier: bytes) -> bytes:
     """A challenge that is another than the earlier one.
 
     Raises:
         Blocked: it is the same, which is LOGIN-FRESH's question, or none came.
     """
-    challenge = peer.challenge()
-    if challenge == earlier:
-        raise Blocked("LOGIN-FRESH", "the target gave the same challenge twice")
-    return challenge
+    reply = ask_again(peer, earlier)
+    if not isinstance(reply, LoginResponse) or not reply.challenge:
+        raise Blocked("LOGIN-CHALLENGE", "the target gave no challenge")
+    return reply.challenge
 
 
 def deliver(sender: Peer, recipient: Peer, body: bytes) -> Reply:
