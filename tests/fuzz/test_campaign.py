@@ -98,6 +98,21 @@ def test_a_campaign_is_taken_up_and_says_what_is_known_and_what_is_fixed(tmp_pat
     assert f"{first['findings'][0]['id']} no longer shows" in fixed.stdout.replace("\n", " ")
 
 
+@pytest.mark.parametrize(("faults", "kinds"), [(["dies"], ["crash"]), ([], [])])
+def test_what_was_not_confirmed_is_gone_on_with_by_the_next_campaign(
+    tmp_path: Path, faults: list[str], kinds: list[str]
+) -> None:
+    out = tmp_path / "out"
+    fuzz(out, *DEADLY, "--max-findings", "1", "--seed", "1")
+    (file,) = (out / "findings").glob("*/finding.json")
+    launch = server("plain_server.py", *faults)
+    unconfirmed = shutil.copytree(file.parent, tmp_path / "later" / "unconfirmed" / file.parent.name)
+
+    fuzz(tmp_path / "later", "--launch", launch, "--max-executions", "1", "--seed", "2")
+
+    assert (found(tmp_path / "later"), unconfirmed.exists()) == (kinds, False)
+
+
 def test_a_folder_belongs_to_one_target(tmp_path: Path) -> None:
     fuzz(tmp_path / "out", *RIGHT, "--max-executions", "3", "--seed", "1")
     done = fuzz(tmp_path / "out", *DEADLY)

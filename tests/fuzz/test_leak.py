@@ -15,14 +15,15 @@ from cchatspec.fuzz.trace import Trace
 class Counting:
     """Runs nothing, and grows by so much with each script of some kinds."""
 
-    def __init__(self, leaking: set[str], each: int = 1000) -> None:
+    def __init__(self, leaking: set[str], each: int = 5000) -> None:
         self.leaking = [script for name in leaking for script in FAMILIES[name]]
         self.each = each
         self.memory = 0
-        self.starts = 0
+        self.starts = self.runs = 0
 
     def run(self, script: Script) -> Trace:
-        self.memory += self.each if script in self.leaking else 0
+        self.memory += self.each * self.leaking.count(script)
+        self.runs += 1
         return Trace(script)
 
     def renew(self) -> None:
@@ -31,7 +32,7 @@ class Counting:
 
 
 def leaks(runner: Counting, memory: Callable[[int], int | None] | None = None) -> list[str]:
-    found = confirm(runner, lambda: 1, repetitions=10, memory=memory or (lambda _pid: runner.memory))
+    found = confirm(runner, lambda: 1, repetitions=60, memory=memory or (lambda _pid: runner.memory))
     return [name for name, _, _ in found]
 
 
@@ -39,8 +40,30 @@ def test_a_family_that_leaks_is_named() -> None:
     assert leaks(Counting({"failed logins"})) == ["failed logins"]
 
 
+def test_a_leak_of_little_is_named_too() -> None:
+    assert leaks(Counting({"failed logins"}, each=2500)) == ["failed logins"]
+
+
 def test_what_does_not_grow_is_no_leak() -> None:
     assert leaks(Counting(set())) == []
+
+
+def test_where_nothing_grows_little_is_asked() -> None:
+    runner = Counting(set())
+    leaks(runner)
+
+    assert (runner.starts, runner.runs) == (1, 2 * 6 * len(FAMILIES))
+
+
+def test_what_leaks_in_all_families_is_told_once() -> None:
+    assert leaks(Counting(set(FAMILIES))) == ["connections"]
+
+
+def test_what_leaks_more_than_each_connection_does_is_told_too() -> None:
+    runner = Counting(set(FAMILIES))
+    runner.leaking += 2 * list(FAMILIES["failed logins"])
+
+    assert leaks(runner) == ["connections", "failed logins"]
 
 
 def test_a_few_bytes_each_are_no_leak() -> None:
@@ -49,9 +72,9 @@ def test_a_few_bytes_each_are_no_leak() -> None:
 
 def test_growth_that_does_not_come_again_is_no_leak() -> None:
     runner = Counting({"failed logins"})
-    first_starts = len(FAMILIES)
+    turns, first = 1, 1
 
-    assert leaks(runner, lambda _pid: runner.memory if runner.starts < first_starts // 2 else 7) == []
+    assert leaks(runner, lambda _pid: runner.memory if runner.starts <= turns + first else 7) == []
 
 
 def test_a_process_that_is_gone_is_not_judged() -> None:

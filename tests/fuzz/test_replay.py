@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from tests.conformance.conftest import CCHATSPEC
@@ -108,6 +109,22 @@ def test_who_interrupts_keeps_what_has_been_seen(fatal: Runner) -> None:
     quarry = Hunt(fatal, lambda: True, lambda _: None).pursue(trace, trace.violations[0], ())
 
     assert quarry is not None and (quarry.shown, quarry.replays, quarry.script) == (1, 1, LONG)
+
+
+def test_when_the_time_is_up_what_was_met_is_replayed_as_it_is(fatal: Runner) -> None:
+    trace = fatal.run(LONG)
+    quarry = Hunt(fatal, lambda: False, lambda _: None, ends=monotonic() - 60).pursue(trace, trace.violations[0], ())
+
+    assert quarry is not None and (quarry.shown, quarry.replays, quarry.script) == (1, 1, LONG)
+
+
+def test_what_there_is_no_time_to_confirm_is_kept_with_what_ran_before(fatal: Runner) -> None:
+    imagined = Violation("hang", "new", "GET_MESSAGES", "", "no reply", None, "", 1)
+    harmless = Script(steps=(Connect(0), Send(0, (Frame(POLL),))))
+    late = Hunt(fatal, lambda: False, lambda _: None, ends=monotonic() - 60)
+    quarry = late.pursue(Trace(harmless), imagined, (harmless,))
+
+    assert quarry is not None and (quarry.replays, quarry.script, quarry.before) == (0, harmless, (harmless,))
 
 
 class Forgetful:

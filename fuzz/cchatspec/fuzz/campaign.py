@@ -105,7 +105,8 @@ def _earlier(options: Options) -> Campaign | None:
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out} is no folder; give another --out")
     if not kept.exists():
-        if out.is_dir() and any(out.iterdir()) and not (out / "findings").is_dir():
+        is_ours = any((out / name).is_dir() for name in ("findings", "unconfirmed"))
+        if out.is_dir() and any(out.iterdir()) and not is_ours:
             raise OutputError(f"{out} holds something else than a campaign; give another --out")
         return None
     try:

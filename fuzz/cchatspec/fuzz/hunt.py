@@ -9,7 +9,7 @@ matter. What shows in no replay is no finding: it is counted, and told of in a n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from time import monotonic, time
 
@@ -163,7 +163,8 @@ class Hunt:
             return self._plain(trace.script, violation) or self._with_history(trace.script, violation, history)
         except Stop:
             # No time is left to make it small, but for what it is worth as it is.
-            return self.replay(trace.script, (), violation, REPLAYS) or first
+            found = self.replay(trace.script, (), violation, REPLAYS) if self.is_there() else None
+            return found or replace(first, before=tuple(history[-HISTORY:]))
 
     def replay(self, script: Script, before: Sequence[Script], violation: Violation, times: int) -> Quarry | None:
         """Replay a script so often from a fresh start, less often if time is up; None if it never shows.
@@ -300,4 +301,4 @@ class Hunt:
 
 def _counted(quarry: Quarry, shown: int, replays: int) -> Quarry:
     """The same, shown so often."""
-    return Quarry(quarry.script, quarry.before, shown, replays, quarry.trace, quarry.violation, quarry.began)
+    return replace(quarry, shown=shown, replays=replays)

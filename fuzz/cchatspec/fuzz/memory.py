@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf
 from time import monotonic, time
 
 from cchatspec.fuzz.families import FAMILIES
@@ -16,9 +17,10 @@ from cchatspec.fuzz.trace import Trace
 #: A sample is taken after so many executions.
 _EVERY = 50
 
-#: How often a suspicion is followed in one campaign, and for how long at least and at most, in seconds.
+#: How often a suspicion is followed in one campaign, and for how long at most, in seconds; little is done after its end.
 _MOST_PURSUITS = 2
-SHORTEST_S, LONGEST_S = 45.0, 120.0
+LONGEST_S = 120.0
+_GRACE_S = 4.0
 
 #: A leak is confirmed by two fresh starts.
 _STARTS = 2
@@ -32,17 +34,28 @@ class Memory:
         pid: the process, if the target was not launched; None if nobody knows it.
         is_stopped: whether the user wants an end.
         count: is told of each trace.
+        ends: when the campaign is over, by the clock that never goes back.
+
+    Attributes:
+        note: what to say of a suspicion that there was no time to follow to its end, or empty.
     """
 
     def __init__(
-        self, runner: Runner, pid: int | None, is_stopped: Callable[[], bool], count: Callable[[Trace], None]
+        self,
+        runner: Runner,
+        pid: int | None,
+        is_stopped: Callable[[], bool],
+        count: Callable[[Trace], None],
+        ends: float = inf,
     ) -> None:
         self._runner = runner
         self._given = pid
         self._is_stopped = is_stopped
         self._count = count
+        self._ends = ends
         self._until = 0.0
         self._pursuits = 0
+        self.note = ""
         self._watch: LeakWatch | None = None
 
     def pid(self) -> int | None:
@@ -60,18 +73,19 @@ class Memory:
         self._watch.look(self._runner.executions, pid)
         return self._watch.is_suspicious
 
-    def pursue(self, seconds: float) -> Iterator[Quarry]:
-        """Find out what leaks, one after the other, if anything does; it takes some ten thousand executions.
+    def pursue(self, seconds: float | None = None) -> Iterator[Quarry]:
+        """Find out what leaks, one after the other, if anything does; it takes a thousand executions, or some ten thousand.
 
         Args:
-            seconds: how long it may take, within bounds.
+            seconds: how long it may take; None for as long as it ever may.
 
         Raises:
             TargetError: the target cannot be started again.
         """
         self._pursuits += 1
         self._watch = None
-        yield from self._confirm(list(FAMILIES), min(max(seconds, SHORTEST_S), LONGEST_S))
+        self.note = ""
+        yield from self._confirm(FAMILIES, min(LONGEST_S if seconds is None else seconds, LONGEST_S))
 
     def replay(self, family: str) -> Quarry | None:
         """Whether what is called by this still leaks.
@@ -79,25 +93,23 @@ class Memory:
         Raises:
             TargetError: the target cannot be started again.
         """
-        return next(self._confirm([family], LONGEST_S), None) if family in FAMILIES else None
+        return next(self._confirm({family: FAMILIES[family]}, LONGEST_S), None) if family in FAMILIES else None
 
-    def _confirm(self, families: list[str], seconds: float) -> Iterator[Quarry]:
-        self._until = monotonic() + seconds
+    def _confirm(self, families: Mapping[str, Sequence[Script]], seconds: float) -> Iterator[Quarry]:
+        self._until = min(monotonic() + seconds, self._ends + _GRACE_S)
         self._runner.users.grows = False
         try:
             yield from self._leaking(families)
         finally:
             self._runner.users.grows = True
 
-    def _leaking(self, families: list[str]) -> Iterator[Quarry]:
-        for family in families:
-            try:
-                leaks = confirm(self, self.pid, families={family: FAMILIES[family]})
-            except Stop:
-                break
-            for _, script, violation in leaks:
+    def _leaking(self, families: Mapping[str, Sequence[Script]]) -> Iterator[Quarry]:
+        try:
+            for _, script, violation in confirm(self, self.pid, families=families):
                 trace = self._runner.run(script)
                 yield Quarry(script, (), _STARTS, _STARTS, trace, violation, time())
+        except Stop:
+            self.note = "leak: the memory of the target grows, and there was no time to find out whether anything leaks"
 
     # What `confirm` runs scripts with
 

@@ -175,13 +175,16 @@ class Model:
 
     # What trackers tell
 
+    def was_read(self, tracker: Tracker, request: Request) -> None:
+        """The target has dealt with a request, by its reply or by one to a later request."""
+        if request.place.step >= 0 and not request.place.fence:
+            tracker.book.answered += 1
+
     def dealt_with(self, tracker: Tracker, step: Step) -> None:
         """A request had its reply, or surely has none."""
         request, reply = step.request, step.reply
         if request.place.step >= 0 and not request.place.fence:
-            book = tracker.book
-            book.answered += 1
-            book.triples.append((state_of(step.before), request.name, wording.shape(reply)))
+            tracker.book.triples.append((state_of(step.before), request.name, wording.shape(reply)))
         if isinstance(reply, UserListResponse):
             self._listed(tracker, request, reply)
         elif isinstance(reply, MessageAck) and reply.status and request.size > self.sure_size:

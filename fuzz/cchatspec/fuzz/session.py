@@ -9,6 +9,7 @@ import os
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -38,6 +39,7 @@ from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Script, script_json
 from cchatspec.fuzz.trace import Trace, Violation
 from cchatspec.fuzz.transcript import sent_frames
+from cchatspec.fuzz.unconfirmed import Unconfirmed
 from cchatspec.fuzz.violations import violation_of
 from cchatspec.reports.campaign import Finding, Triple
 from cchatspec.reports.results import TargetInfo
@@ -73,6 +75,7 @@ class Session:
         self._is_stopped = is_stopped
         self._began = monotonic()
         self._folder = Path(job.out) / "findings"
+        self._unconfirmed = Unconfirmed(Path(job.out))
         self._triples: Counter[tuple[str, str, str]] = Counter()
         self._times: Counter[str] = Counter()
         self._known: dict[Key, str] = {}
@@ -94,8 +97,9 @@ class Session:
         self._target = open_target(self._job.address, self._job.launch)
         try:
             self._runner = Runner(self._target, self._job.seed)
-            self._hunt = Hunt(self._runner, self._is_stopped, self._count)
-            self._memory = Memory(self._runner, self._job.pid, self._is_stopped, self._count)
+            ends = inf if self._job.seconds is None else self._began + self._job.seconds
+            self._hunt = Hunt(self._runner, self._is_stopped, self._count, ends)
+            self._memory = Memory(self._runner, self._job.pid, self._is_stopped, self._count, ends)
             self._tell(Opened(self._target_info().address))
             self._tell(self._end(corpus))
         finally:
@@ -107,6 +111,7 @@ class Session:
         done = Done()
         try:
             self._replay_known()
+            self._take_up()
             self._loop(corpus, Generator(self._job.seed))
             done = Done(complete=not self._is_stopped())
         except TargetError as problem:
@@ -201,31 +206,53 @@ class Session:
             return
         if self._missed[violation.key] >= _MOST_TRIES:
             return
+        self._pursue(trace, violation, tuple(self._history))
+        self._history.clear()
+        if not self._hunt.is_there():
+            where = f"{self._target.host}:{self._target.port}"
+            raise TargetError(f"nobody accepts connections at {where} any more")
+
+    def _pursue(self, trace: Trace, violation: Violation, history: tuple[Script, ...]) -> None:
+        """Run down a violation, and keep what comes of it."""
         self._doing = f"looking into: {violation.outcome} after {violation.request}"
         self._progress(force=True)
         at = monotonic() - self._began, self._runner.executions
         limit = LONGEST_S if self._job.seconds is None else max(self._job.seconds * _SHARE, _SHORTEST_S)
-        quarry = self._hunt.pursue(trace, violation, tuple(self._history), min(limit, LONGEST_S))
-        self._history.clear()
+        quarry = self._hunt.pursue(trace, violation, history, min(limit, LONGEST_S))
         self._doing = ""
         if quarry is None:
             self._missed[violation.key] += 1
             self._tell(Missed(f"{violation.kind}: {title_of(violation)}. {violation.text}"))
+        elif not quarry.replays and self._hunt.is_there():
+            self._missed[violation.key] = _MOST_TRIES
+            there = self._unconfirmed.keep(self._file(quarry, at))
+            text = f"not confirmed, since the time was up; the next campaign in this folder goes on with {there}"
+            self._tell(Missed(f"{violation.kind}: {title_of(violation)}: {text}"))
         else:
             self._keep(quarry, violation, at)
-        if not self._hunt.is_there():
-            where = f"{self._target.host}:{self._target.port}"
-            raise TargetError(f"nobody accepts connections at {where} any more")
+
+    def _take_up(self) -> None:
+        """Go on with what an earlier campaign had no time to confirm; the first worker does."""
+        for file in self._unconfirmed.read() if self._job.number == 0 else ():
+            if self._is_over():
+                return
+            violation = violation_of(file.finding)
+            if self._known.get(file.key) is None:
+                self._pursue(Trace(file.script), violation, file.before)
+            if self._missed[violation.key] < _MOST_TRIES:
+                self._unconfirmed.drop(file.finding.id)
 
     def _suspect(self) -> None:
         """Pursue a leak."""
         self._doing = "looking for what leaks"
         self._progress(force=True)
         at = monotonic() - self._began, self._runner.executions
-        for quarry in self._memory.pursue((self._job.seconds or 0) / 2):
+        for quarry in self._memory.pursue(None if self._job.seconds is None else self._job.seconds / 2):
             self._keep(quarry, quarry.violation, at)
             if self._job.findings is not None and self._new >= self._job.findings:
                 break
+        if note := self._memory.note:
+            self._tell(Missed(note))
         self._history.clear()
         self._doing = ""
 
@@ -248,15 +275,18 @@ class Session:
             if (name := self._known.get(key) or self._elsewhere(key)) is not None:
                 self._call(met, quarry, name)
                 return
-        finding = self._finding(quarry, at)
-        self._call(met, quarry, finding.id)
-        also = () if met.key == quarry.violation.key else (met.key,)
-        file = FindingFile(
-            finding=finding, target=self._target_info(), script=quarry.script, before=quarry.before, also=also
-        )
+        file = self._file(quarry, at, met)
+        self._call(met, quarry, file.finding.id)
         write_finding(self._folder, file, Shown(quarry.trace, quarry.violation, self._target.address, quarry.began))
         self._new += 1
-        self._tell(Found(finding))
+        self._tell(Found(file.finding))
+
+    def _file(self, quarry: Quarry, at: tuple[float, int], met: Violation | None = None) -> FindingFile:
+        also = () if met is None or met.key == quarry.violation.key else (met.key,)
+        finding = self._finding(quarry, at)
+        return FindingFile(
+            finding=finding, target=self._target_info(), script=quarry.script, before=quarry.before, also=also
+        )
 
     def _call(self, met: Violation, quarry: Quarry, name: str) -> None:
         """Know a finding by what it came down to, and by what was met, unless that may as well be another one."""
