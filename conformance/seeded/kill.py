@@ -236,12 +236,13 @@ def main() -> int:
     jobs = [] if given.right_only else list(fault_jobs(given.faults or list(FAULTS), own=given.own))
     if given.right_only or not (given.faults_only or given.faults or given.own):
         jobs += right_jobs()
-    matrix = read_matrix()
     if given.missing:
+        matrix = read_matrix()
         jobs = [job for job in jobs if not _is_settled(matrix, job)]
 
     def keep(job: Job, kept: dict[str, Any]) -> None:
         if not given.own:
+            matrix = read_matrix()  # another run may have written to it meanwhile
             matrix["faults" if job.fault else "right"][job.label] = kept
             write_matrix(matrix)
 
