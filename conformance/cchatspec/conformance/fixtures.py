@@ -206,7 +206,7 @@ def queueing(target: Target) -> None:
 @pytest.fixture
 def listing(target: Target) -> None:
     """Users can be listed, on this target, and the list shows who is there now."""
-    target.require("LIST-FRESH")
+    target.require("LIST-STATUS")
 
 
 @pytest.fixture
