@@ -67,14 +67,14 @@ class Guesses:
         pending: the requests that some guess has not dealt with.
         last: the last request that all guesses have dealt with.
         has_logout: LOGOUT is among the requests so far.
-        risky: how many of the open requests may end the session.
+        risky: how many of the open requests may end the session; `switching`: how many while the connection stays.
     """
 
     def __init__(self, tracker: Tracker) -> None:
         self.pending: deque[Request] = deque()
         self.last: Request | None = None
         self.has_logout = False
-        self.risky = 0
+        self.risky = self.switching = 0
         self._tracker = tracker
         self._first = 0
         self._all: tuple[Guess, ...] = (Guess(0, FRESH),)
@@ -106,6 +106,7 @@ class Guesses:
     def add(self, request: Request) -> None:
         """A request was sent."""
         self.risky += request.is_risky
+        self.switching += request.may_switch
         self.pending.append(request)
         self.has_logout = self.has_logout or request.kind == LOGOUT
         self._is_settled = False
@@ -169,6 +170,7 @@ class Guesses:
     def _pop(self) -> None:
         self.last = self.pending.popleft()
         self.risky -= self.last.is_risky
+        self.switching -= self.last.may_switch
         self._first += 1
         self._tracker.model.was_read(self._tracker, self.last)
 

@@ -118,7 +118,8 @@ class Host:
     def take_back(self, casts: Iterable[Cast]) -> None:
         """Take those back who are as they were, when all scripts that ran at the same time are over."""
         world, letters = self._model.world, self._model.letters
-        strange = b" ".join(world.prune()).lower()
+        strangers = world.prune()
+        strange = b" ".join([person.name for person in strangers if person.may_be_registered]).lower()
         for account in [account for cast in casts for account in cast.accounts.values()]:
             is_clean = not letters.may_wait(account.name) and not world.person(account.name).may_come_back
             letters.forget(account.name)
@@ -127,6 +128,9 @@ class Host:
                 self._users.take_back(account)
             else:
                 world.forget(account)
+        for person in strangers:
+            if not person.may_be_registered:
+                letters.forget(person.name)
 
     def _is_ours(self, account: Account) -> bool:
         person = self._model.world.person(account.name)

@@ -41,6 +41,7 @@ class Letter:
         number: counts all messages in the order in which they were sent.
         owed: where it must come, or has come.
         may_be_lost: it may have been given to a connection that ended before we had read everything.
+        is_forgotten: its recipient takes part in no more scripts.
     """
 
     sender: Tracker
@@ -59,6 +60,7 @@ class Letter:
     came: dict[int, int] = field(default_factory=dict)
     owed: Tracker | None = None
     may_be_lost: bool = False
+    is_forgotten: bool = False
     number: int = 0
 
 
@@ -75,6 +77,7 @@ class Letters:
         self._by_mark: dict[bytes, Letter] = {}
         self._by_request: dict[int, Letter] = {}
         self._to: dict[bytes, list[Letter]] = {}
+        self._owed: list[Letter] = []
         self._ids: dict[int, Letter | None] = {}
         self._posted = 0
 
@@ -130,6 +133,7 @@ class Letters:
         session = tracker.world.sole_session(letter.recipient)
         if session is not None and 0 < session.logged_in_at <= letter.request.sent_at:
             letter.owed = session
+            self._owed.append(letter)
 
     def lost_track(self, request: Request) -> None:
         """Nobody will know whether a message was taken."""
@@ -232,14 +236,11 @@ class Letters:
 
     def owed(self) -> list[Letter]:
         """What was acknowledged as delivered to somebody who is surely there, and has not come."""
+        self._owed = [letter for letter in self._owed if not letter.came and not letter.is_forgotten]
         return [
             letter
-            for letters in self._to.values()
-            for letter in letters
-            if letter.owed is not None
-            and not letter.came
-            and letter.owed.is_surely(letter.recipient)
-            and not letter.may_be_lost
+            for letter in self._owed
+            if letter.owed is not None and letter.owed.is_surely(letter.recipient) and not letter.may_be_lost
         ]
 
     def queued(self, name: bytes) -> list[Letter]:
@@ -282,6 +283,7 @@ class Letters:
     def forget(self, name: bytes) -> None:
         """Forget what was sent to somebody who has it all, or takes part no more."""
         for letter in self._to.pop(name.lower(), ()):
+            letter.is_forgotten = True
             self._by_mark.pop(letter.mark, None)
             self._by_request.pop(id(letter.request), None)
             if letter.id is not None and self._ids.get(letter.id) is letter:

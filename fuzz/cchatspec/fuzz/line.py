@@ -136,7 +136,7 @@ class Line:
     def _fence_bytes(self) -> bytes:
         tracker, setting = self.tracker, self.setting
         for name in tracker.users:
-            if tracker.is_surely(name):
+            if tracker.surely_asks_as(name):
                 return _asks_for_key(name)
         return _registers(*setting.resident)
 

@@ -69,6 +69,7 @@ class Request:
         size: the length of its payload.
         sent_at: the event at which it was sent.
         is_risky: it may end the session, or the connection.
+        may_switch: it may end the session, or make it somebody else's, without the end of the connection.
     """
 
     kind: int
@@ -78,6 +79,7 @@ class Request:
     place: Place
     sent_at: int = 0
     is_risky: bool = False
+    may_switch: bool = False
 
     @property
     def name(self) -> str:

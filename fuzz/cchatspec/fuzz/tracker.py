@@ -8,7 +8,7 @@ what it answered.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from cchatspec.fuzz.endings import may_be_terminated, may_end
 from cchatspec.fuzz.guesses import Guesses, Path, Step
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from cchatspec.fuzz.trace import Book
     from cchatspec.fuzz.world import World
 
-#: More guesses than this are not followed.
-_MOST_GUESSES: Final = 64
+#: More guesses than this, and more ways that lead to them, are not followed.
+_MOST_GUESSES, _MOST_PATHS = 64, 1000
 
 
 class Tracker:
@@ -132,6 +132,13 @@ class Tracker:
             return False
         return not self.guesses.risky
 
+    def surely_asks_as(self, name: bytes) -> bool:
+        """Whether what is sent now is answered as a request of this user, if it is answered."""
+        guesses = self.guesses
+        if not self.is_followed or self.is_half_closed or guesses.switching:
+            return False
+        return all(mode.user == name and not mode.over for mode in guesses.modes)
+
     def proved(self, message: LoginUser) -> Iterator[bytes]:
         """Everybody whom this proof may log in: by their own key, over a challenge of this connection."""
         made = self.model.users.signatures.get(message.signature)
@@ -169,19 +176,23 @@ class Tracker:
             request.is_risky = (
                 request.form is not Form.RIGHT or request.kind in (LOGIN, LOGOUT) or request.size > self.sure_size
             )
+            if request.message is not None:
+                self._expect(request)
             self.guesses.add(request)
-            self._expect(request)
 
     def _expect(self, request: Request) -> None:
         """Allow for what the request may do from now on."""
         message = request.message
-        if type(message) is GetPublicKey or message is None:
+        if type(message) is GetPublicKey:
             return
         if isinstance(message, RegisterUser):
             self.world.register_sent(request, message.username, message.public_key)
         elif isinstance(message, LoginUser):
             for name in self.proved(message):
+                request.may_switch = True
                 self._may_enter(name)
+        elif request.kind == LOGOUT:
+            request.may_switch = True
         elif isinstance(message, SendMessage):
             self.model.letters.post(self, request, message)
         elif isinstance(message, SetStatus):
@@ -220,21 +231,20 @@ class Tracker:
         paths = self.guesses.paths(message)
         if not paths:
             self._unexplained(message, is_first=is_first)
-        elif len(paths) > _MOST_GUESSES:
+        elif len(paths) > _MOST_PATHS or len({path.guess for path in paths}) > _MOST_GUESSES:
             self.give_up()
         else:
             self._advance(paths)
 
     def _unexplained(self, message: Message, *, is_first: bool) -> None:
         """A reply answers none of the requests: the target may end the connection, or is wrong."""
-        if type(message) is Error:
-            if message.error_code == TERMINATED and may_be_terminated(self):
-                self.guesses.end()
-                return
-            if self.stream.is_lost or self.stream.has_large_open or (is_first and self.model.is_full):
-                self.give_up()  # FRAME-OVERSIZE, open points oversize, connection-limit
-                return
-        self.model.report_reply(self, message)
+        if isinstance(message, Error) and message.error_code == TERMINATED and may_be_terminated(self):
+            self.guesses.end()
+            return
+        is_lost = self.stream.is_lost or self.stream.has_large_open
+        # FRAME-OVERSIZE, open points oversize, connection-limit
+        if type(message) is not Error or not (is_lost or (is_first and self.model.is_full)):
+            self.model.report_reply(self, message)
         self.give_up()
 
     def _advance(self, paths: list[Path]) -> None:

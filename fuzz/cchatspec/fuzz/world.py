@@ -97,6 +97,8 @@ class World:
         self._folded: dict[bytes, list[Person]] = {}
         self.challenges: set[bytes] = set()
         self._strange: list[Person] = []
+        #: How the names of our accounts begin and end.
+        self._parts: set[bytes] = set()
 
     def tick(self) -> int:
         """The number of the event that happens now."""
@@ -118,15 +120,23 @@ class World:
     def forget(self, account: Account) -> None:
         """Forget an account that is used no more, and whatever its name was made into."""
         if (person := self._people.pop(account.name, None)) is not None:
-            self._folded[account.name.lower()].remove(person)
+            self._unfold(person)
+            self._parts -= {account.name[:_PART], account.name[-_PART:]}
 
-    def prune(self) -> list[bytes]:
-        """Forget all names that are nobody's account, and give back those that may be registered."""
+    def prune(self) -> list[Person]:
+        """Forget all names that are nobody's account, and give them back."""
         strange, self._strange = self._strange, []
         for person in strange:
             del self._people[person.name]
-            self._folded[person.name.lower()].remove(person)
-        return [person.name for person in strange if person.may_be_registered]
+            self._unfold(person)
+        return strange
+
+    def _unfold(self, person: Person) -> None:
+        folded = person.name.lower()
+        alike = self._folded[folded]
+        alike.remove(person)
+        if not alike:
+            del self._folded[folded]
 
     def person(self, name: bytes) -> Person:
         """What is known of a name. One that has no part of a name of ours may have been registered by anybody."""
@@ -140,14 +150,15 @@ class World:
     def _enter(self, person: Person) -> Person:
         if person.account is None:
             self._strange.append(person)
+        else:
+            self._parts |= {person.name[:_PART], person.name[-_PART:]}
         self._people[person.name] = person
         self._folded.setdefault(person.name.lower(), []).append(person)
         return person
 
     def _is_derived(self, name: bytes) -> bool:
-        folded = name.lower()
-        ours = (person.name for person in self._people.values() if person.account)
-        return any(other[:_PART] in folded or other[-_PART:] in folded for other in ours)
+        folded, parts = name.lower(), self._parts
+        return any(folded[start : start + _PART] in parts for start in range(len(folded) - _PART + 1))
 
     def variants(self, name: bytes) -> Iterable[Person]:
         """Whoever may be meant by this name: its own user, and those whose names differ in the case of letters alone."""
