@@ -15,7 +15,7 @@ from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace
 
 #: A sample is taken after so many executions.
-_EVERY = 50
+_EVERY = 25
 
 #: How often a suspicion is followed in one campaign, and for how long at most, in seconds; little is done after its end.
 _MOST_PURSUITS = 2

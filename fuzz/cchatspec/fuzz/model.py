@@ -177,6 +177,9 @@ class Model:
 
     def was_read(self, tracker: Tracker, request: Request) -> None:
         """The target has dealt with a request, by its reply or by one to a later request."""
+        # What came behind a large frame is answered, so the target has read it and goes on.
+        self.frame_size = max(self.frame_size, tracker.largest)
+        tracker.largest = max(tracker.largest, request.size)
         if request.place.step >= 0 and not request.place.fence:
             tracker.book.answered += 1
 
@@ -189,10 +192,6 @@ class Model:
             self._listed(tracker, request, reply)
         elif isinstance(reply, MessageAck) and reply.status and request.size > self.sure_size:
             self.sure_size = request.size
-        if reply is not None:
-            # What came behind a large frame is answered, so the target has read it and goes on.
-            self.frame_size = max(self.frame_size, tracker.largest)
-            tracker.largest = max(tracker.largest, request.size)
 
     def _listed(self, tracker: Tracker, request: Request, reply: UserListResponse) -> None:
         found: dict[bytes, int] = {}
