@@ -138,7 +138,7 @@ def test_what_the_corpus_begins_with_is_tried_as_it_is() -> None:
     scripts = conversations(20)
     corpus, generator = Corpus(scripts), Generator(5)
 
-    tried = [generator.next(corpus) for _ in range(60)]
+    tried = [generator.next(corpus) for _ in range(110)]
 
     assert all(any(script is one for one in tried) for script in scripts)
 

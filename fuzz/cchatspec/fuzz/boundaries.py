@@ -28,13 +28,13 @@ LONGEST_BODY: Final = 65_535
 
 Edits = tuple[Edit, ...]
 
-_SMALL = (16, 20, 1, 2, 0, 15, 17, 31, 32, 33, 63, 64, 65, 100)
+SMALL = (16, 20, 1, 2, 0, 15, 17, 31, 32, 33, 63, 64, 65, 100)
 _MIDDLE = (*_around(128, 256), 254, 258)
-_LARGE = (300, 400, 700, 1000, 1400, 1500, *_around(512, 1024, 2048))
+LARGE = (300, 400, 700, 1000, 1400, 1500, *_around(512, 1024, 2048))
 _PAGES = _around(4096, 8192)
 _LONG = (*_around(16_384, 32_768, 65_536), 65_000, 65_533, 65_534)
 
-SIZES: Final = Table((45, _SMALL), (18, _MIDDLE), (29, _LARGE), (6, _PAGES), (4, _LONG))
+SIZES: Final = Table((45, SMALL), (18, _MIDDLE), (29, LARGE), (6, _PAGES), (4, _LONG))
 
 #: How often something is done again where once is enough: the limits of small tables and of counters of one byte.
 TIMES: Final = Table(

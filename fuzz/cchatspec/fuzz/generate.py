@@ -27,6 +27,7 @@ from cchatspec.fuzz.frames import edited, frame_size
 from cchatspec.fuzz.mutate import mutate, splice
 from cchatspec.fuzz.script import Edit, Fence, Frame, Name, Script, Send
 from cchatspec.fuzz.trace import Ended, Received, Trace
+from cchatspec.fuzz.visits import visits
 from cchatspec.fuzz.wrong import strange, wrong
 from cchatspec.spec import StatusUpdate
 from cchatspec.spec.model import PrefixedBytes, UInt
@@ -144,7 +145,8 @@ def new_names(script: Script) -> int:
 class Generator:
     """What a campaign runs next; the same seed, corpus and behaviour of the target give the same scripts.
 
-    Every other script is one that the corpus begins with, as it is, as long as there are any. Of the others,
+    The first are visits, in which nothing is wrong. Then every other script is one that the corpus begins with, as it is, as long
+    as there are any. Of the others,
 
         45 %  are new conversations
         50 %  are scripts of the corpus, mutated; one in eight of them is first spliced with another or with a new one
@@ -162,15 +164,19 @@ class Generator:
         self.dice = SeededDice(seed)
         #: How many frames a batch has.
         self.batch_size = float(BATCH)
+        self._visits = visits(self.dice)
         #: How many names the scripts so far may have registered.
         self.names = 0
 
     def next(self, corpus: Corpus) -> Script:
         """The next script of a campaign."""
-        seed = corpus.untried() if self.dice.chance(50) else None
-        script = seed or self._fitting(corpus)
+        script = self._visits.pop() if self._visits else self._later(corpus)
         self.names += new_names(script)
         return script
+
+    def _later(self, corpus: Corpus) -> Script:
+        seed = corpus.untried() if self.dice.chance(50) else None
+        return seed or self._fitting(corpus)
 
     def renewed(self) -> None:
         """Take note that the target was started afresh, and knows none of the names."""
