@@ -1,6 +1,6 @@
 """Runs the fuzzer and boofuzz against every planted bug for the same time, and the fuzzer against the right server.
 
-    python fuzz/planted/proving.py [--seconds S] [--right-seconds S] [--bug NAME…] [--missing] [--only bugs|right|page]
+    python fuzz/planted/proving.py [--seconds S] [--right-seconds S] [--bug NAME…] [--missing] [--keep-boofuzz] [--only …]
 
 What was seen goes to `proof.json` beside this file, one entry at a time, and to `docs/fuzz-bench.md`. The time to find is that of
 the first finding, from the start of the campaign; its size is that of the script that it was reduced to, with all that is needed
@@ -93,14 +93,16 @@ def run(words: list[str], seconds: float, enough: Path | None = None) -> subproc
         return subprocess.CompletedProcess(words, process.returncode, out.read(), err.read())
 
 
-def prove_bug(bug: Bug, seconds: float, seed: int, boofuzz: str) -> Entry:
-    """Both tools against one bug."""
+def prove_bug(bug: Bug, seconds: float, seed: int, boofuzz: str, known: Entry | None = None) -> Entry:
+    """Both tools against one bug; what is `known` of boofuzz is not asked again."""
     results = campaign(launch("--rate", "off", "--bug", bug.name), seconds, seed, first=True)
     found = min(results["findings"], key=lambda finding: finding["found_s"], default=None)
     ours = {"executions": results["executions"], "found_s": None}
     if found is not None:
         keys = ("found_s", "found_execution", "kind", "title", "shown", "replays")
         ours |= {key: found[key] for key in keys} | {"bytes": found["minimised_bytes"]}
+    if known is not None:
+        return {"expected": bug.kind, "fuzzer": ours, "boofuzz": known}
     done = run([boofuzz, str(HUNT), str(seconds), "--bug", bug.name], seconds)
     if done.returncode != 0:
         raise SystemExit(f"boofuzz did not run: {done.stderr[-2000:]}")
@@ -163,6 +165,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     )
     parser.add_argument("--bug", action="append", choices=[bug.name for bug in BUGS], help="only this bug")
     parser.add_argument("--missing", action="store_true", help="only what proof.json lacks")
+    parser.add_argument("--keep-boofuzz", action="store_true", help="keep what proof.json says of boofuzz")
     parser.add_argument("--only", choices=("bugs", "right", "page"), help="`page` writes the page again")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -178,7 +181,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
         for bug in BUGS:
             if (given.bug and bug.name not in given.bug) or (given.missing and bug.name in proof["bugs"]):
                 continue
-            entry = proof["bugs"][bug.name] = prove_bug(bug, given.seconds, given.seed, given.boofuzz)
+            known = proof["bugs"].get(bug.name, {}).get("boofuzz") if given.keep_boofuzz else None
+            entry = proof["bugs"][bug.name] = prove_bug(bug, given.seconds, given.seed, given.boofuzz, known)
             print(f"{bug.name:24} fuzzer {_told(entry['fuzzer']):32} boofuzz {_told(entry['boofuzz'])}", flush=True)
             keep(proof)
     if given.only != "bugs":

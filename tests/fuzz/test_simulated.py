@@ -27,6 +27,7 @@ from cchatspec.fuzz.script import (
     Value,
 )
 from cchatspec.fuzz.trace import Trace, Violation
+from cchatspec.fuzz.wrong import SMALL_ORDER
 from cchatspec.spec import (
     Error,
     IncomingMessage,
@@ -272,9 +273,20 @@ class UndefinedCode(Server):
 
 IN = login(0, "a")
 CUT_KEY = send(0, GET_KEY, Edit("username_length", "add", 1), username=Name("a"))
+SMALL = SMALL_ORDER[0].hex()
+WEAK = (
+    send(0, REGISTER, Edit("public_key", "replace", hex=SMALL), username=Name("x")),
+    send(0, LOGIN, username=Name("x")),
+    send(0, LOGIN, Edit("signature", "replace", hex=SMALL + "00" * 32), username=Name("x")),
+)
+MALLEATED = send(0, LOGIN, Edit("signature", "malleate"), username=Name("a"), signature=Proof("a"))
+FLIPPED = send(0, LOGIN, Edit("signature", "flip", 1), username=Name("a"), signature=Proof("a"))
 WRONG: list[tuple[Callable[[], Server], tuple[Step, ...], str, str | None]] = [
     (ServesStrangers, (Connect(0), send(0, LIST), Fence(0)), "state", "AUTH-LIST"),
     (AnyProof, (*IN[:2], send(0, LOGIN, username=Name("a"), signature=Proof("b")), Fence(0)), "state", "LOGIN-OWNKEY"),
+    (AnyProof, (Connect(0), *WEAK), "state", "LOGIN-STRICT"),
+    (AnyProof, (*IN[:2], MALLEATED), "state", "LOGIN-STRICT"),
+    (AnyProof, (*IN[:2], FLIPPED), "state", "LOGIN-REFUSE"),
     (NoProof, IN, "illegal-reply", "LOGIN-PROOF"),
     (SameChallenge, (*IN[:2], Connect(1), send(1, LOGIN, username=Name("b"))), "state", "LOGIN-FRESH"),
     (WrongKey, (*IN, send(0, GET_KEY, username=Name("b"))), "state", "KEY-FOUND"),

@@ -20,6 +20,7 @@ from cchatspec.fuzz.requests import (
     Request,
     name_of,
 )
+from cchatspec.fuzz.strictness import is_lax
 from cchatspec.reports.campaign import FindingKind
 from cchatspec.spec import (
     Error,
@@ -192,7 +193,8 @@ def _which_proof(message: LoginUser, tracker: Tracker) -> str:
     if not tracker.world.may_be_taken(message.username):
         return "LOGIN-UNKNOWN"
     if made is None:
-        return "LOGIN-REFUSE"
+        keys = tracker.world.person(message.username).keys or ()
+        return "LOGIN-STRICT" if is_lax(message.signature, keys, tracker.model.users.signatures) else "LOGIN-REFUSE"
     return "LOGIN-OWNKEY" if made[1] in tracker.challenges else "LOGIN-BOUND"
 
 
