@@ -9,7 +9,7 @@ from cchatspec.conformance.cases.send import pattern
 from cchatspec.conformance.fixtures import AwaitOffline, Login
 from cchatspec.conformance.harness.outcomes import NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, ids, picked, poll, send_all, up_to_an_ending
+from cchatspec.conformance.harness.steps import bodies, deliver_right, ids, picked, poll, send_all, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import IncomingMessage
 
@@ -49,8 +49,11 @@ def test_not_to_the_next_connection(
 
 @clause("QUEUE-DELIVER")
 @pytest.mark.parametrize("size", [2048, 4097, 65_535])
-def test_large_body(queueing: None, alice: Peer, absent: Account, login: Login, size: int) -> None:
-    """A large body arrives as it was sent, if the target queues it"""
+def test_large_body(
+    sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login, size: int
+) -> None:
+    """A large body that can be pushed arrives from the queue as it was sent, if the target queues it"""
+    deliver_right(alice, bob, pattern(size))
     kept(alice, absent, [pattern(size)])
 
     assert bodies(poll(login(absent))) == [pattern(size)]

@@ -7,13 +7,12 @@ from time import monotonic
 
 import pytest
 
-from cchatspec.conformance.cases.send import CLOCK_TOLERANCE_S
 from cchatspec.conformance.fixtures import Login
 from cchatspec.conformance.harness.expect import ANYTHING, at_least, before, near
 from cchatspec.conformance.harness.foundations import Parked, park
 from cchatspec.conformance.harness.outcomes import Blocked
 from cchatspec.conformance.harness.peer import Peer
-from cchatspec.conformance.harness.steps import deliver, poll
+from cchatspec.conformance.harness.steps import CLOCK_TOLERANCE_S, deliver, poll
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.conformance.marks import clause

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from cchatspec.conformance.cases.send import ALL_BYTES, CLOCK_TOLERANCE_S, pattern
+from cchatspec.conformance.cases.send import ALL_BYTES, pattern
 from cchatspec.conformance.fixtures import Attempt, AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, near, one_of
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, ids, picked, poll, send_all
+from cchatspec.conformance.harness.steps import CLOCK_TOLERANCE_S, bodies, deliver_right, ids, picked, poll, send_all
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, GetMessages, IncomingMessage, Logout
@@ -86,8 +86,9 @@ def test_same_ids(queueing: None, alice: Peer, absent: Account, login: Login) ->
 
 
 @clause("QUEUE-DELIVER")
-def test_sender(queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login) -> None:
+def test_sender(sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login) -> None:
     """Queued messages of two senders carry their own names"""
+    deliver_right(alice, bob, b"pushed")
     alice.send_message(absent.name, b"1")
     bob.send_message(absent.name, b"2")
 
@@ -98,8 +99,9 @@ def test_sender(queueing: None, alice: Peer, bob: Peer, absent: Account, login: 
 
 
 @clause("QUEUE-DELIVER")
-def test_time(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+def test_time(sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login) -> None:
     """A queued message carries the time when it was sent"""
+    deliver_right(alice, bob, b"pushed")
     sent = time.time()
     alice.send_message(absent.name, b"later")
 
@@ -112,8 +114,11 @@ def test_time(queueing: None, alice: Peer, absent: Account, login: Login) -> Non
     [ALL_BYTES, b"\x00", b"\x00\x00x\x00", pattern(1000), b"'; --", b"%s%n"],
     ids=["all-bytes", "nul", "nuls", "1000", "quote", "format"],
 )
-def test_body(queueing: None, alice: Peer, absent: Account, login: Login, body: bytes) -> None:
+def test_body(
+    sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login, body: bytes
+) -> None:
     """The body of a queued message arrives as it was sent"""
+    deliver_right(alice, bob, body)
     alice.send_message(absent.name, body)
 
     assert bodies(poll(login(absent))) == [body]
@@ -140,7 +145,7 @@ def test_sender_has_gone(queueing: None, alice: Peer, absent: Account, login: Lo
     alice.send(Logout())
     alice.until_end()
 
-    assert poll(login(absent)) == [IncomingMessage(ANYTHING, alice.name, ANYTHING, b"farewell")]
+    assert poll(login(absent)) == [IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"farewell")]
 
 
 @clause("QUEUE-DELIVER")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from cchatspec.conformance.cases.send import ALL_BYTES, CLOCK_TOLERANCE_S
+from cchatspec.conformance.cases.send import ALL_BYTES
 from cchatspec.conformance.fixtures import Connect, Login
 from cchatspec.conformance.harness.expect import ANYTHING, login_accepted, near, register_refused
 from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import Blocked, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, ids, listed, poll, send_all
+from cchatspec.conformance.harness.steps import CLOCK_TOLERANCE_S, bodies, ids, listed, poll, send_all
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import ErrorCode, GetPublicKey, IncomingMessage, Presence, PublicKeyResponse

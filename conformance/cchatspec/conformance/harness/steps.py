@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from nacl.signing import SigningKey
 
-from cchatspec.conformance.harness.expect import is_refusal, login_accepted, registered
+from cchatspec.conformance.harness.expect import is_refusal, login_accepted, near, registered
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.reading import Deviation
@@ -30,6 +31,9 @@ from cchatspec.spec import (
 
 #: The order of the group that Ed25519 signatures count in.
 _ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
+
+#: How far the target's clock may be off, in seconds.
+CLOCK_TOLERANCE_S = 60
 
 #: A body of this many bytes is no large one on any target.
 _SURELY_TAKEN = 1024
@@ -141,6 +145,30 @@ def deliver(sender: Peer, recipient: Peer, body: bytes) -> Reply:
     if isinstance(reply, Ending) and len(body) > _SURELY_TAKEN:
         raise Blocked("FRAME-LARGE", f"a body of {len(body)} bytes brings no reply: {reply.value}")
     return recipient.receive()
+
+
+def deliver_right(sender: Peer, recipient: Peer, body: bytes) -> None:
+    """Send a message to a user who is there, which must arrive with its sender, the time and its body.
+
+    Raises:
+        NotApplicable: the target refuses bodies of this size.
+        Blocked: something is wrong with it even when it is pushed, which is for the clauses about that to say.
+    """
+    sent = time.time()
+    reply = deliver(sender, recipient, body)
+    if not isinstance(reply, IncomingMessage):
+        raise Blocked("SEND-PUSH", f"a body of {len(body)} bytes does not arrive even when it is pushed")
+    if reply.encrypted_message != body:
+        raise Blocked("SEND-BODY", f"a body of {len(body)} bytes does not arrive whole even when it is pushed")
+    if reply.sender != sender.name:
+        raise Blocked("SEND-SENDER", "the sender is wrong even when a message is pushed")
+    if reply.timestamp != near(sent, CLOCK_TOLERANCE_S):
+        raise Blocked("SEND-TIME", "the time is wrong even when a message is pushed")
+
+
+def starts(replies: list[Reply]) -> list[object]:
+    """The first two bytes of bodies; what is no message stays as it is."""
+    return [body[:2] if isinstance(body, bytes) else body for body in bodies(replies)]
 
 
 def send_all(sender: Peer, recipient: bytes, bodies: list[bytes]) -> list[Reply]:
