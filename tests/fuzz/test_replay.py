@@ -25,7 +25,7 @@ from cchatspec.reports.campaign import Finding
 from cchatspec.reports.results import TargetInfo
 
 SERVER = Path(__file__).parents[1] / "conformance" / "plain_server.py"
-POLL, UNKNOWN = 5, 99
+REGISTER, POLL, UNKNOWN = 1, 5, 99
 
 #: Three frames that matter not, and one of a type that ends the server.
 LONG = Script(
@@ -166,6 +166,32 @@ def test_what_takes_an_earlier_script_is_found_with_it(monkeypatch: pytest.Monke
 
     assert quarry is not None and quarry.before == ()
     assert [frame.kind for step in quarry.script.steps for frame in getattr(step, "frames", ())] == [3, UNKNOWN]
+
+
+class Crowded(Forgetful):
+    """Stands for a target that shows something when 40 users are registered."""
+
+    users = 0
+
+    def run(self, script: Script, *, thorough: bool = False) -> Trace:
+        frames = [frame for step in script.steps for frame in getattr(step, "frames", ())]
+        self.users += sum(frame.kind == REGISTER for frame in frames)
+        asks = any(frame.kind == UNKNOWN for frame in frames)
+        return Trace(script, violations=[VIOLATION] if asks and self.users >= 40 else [])
+
+    def renew(self) -> None:
+        self.users = 0
+
+
+def test_what_takes_many_users_is_found_with_as_few_as_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cchatspec.fuzz.hunt.accepts", lambda *_: True)
+    history = [one(Frame(POLL))] * 3
+    crowded = Crowded(Frame(POLL))
+    trace = Trace(one(Frame(UNKNOWN)))
+    quarry = Hunt(crowded, lambda: False, lambda _: None).pursue(trace, VIOLATION, history)  # type: ignore[arg-type]
+
+    assert quarry is not None and (quarry.before, quarry.shown) == ((), REPLAYS)
+    assert sum(len(getattr(step, "frames", ())) for step in quarry.script.steps) == 41
 
 
 class Edgy(Forgetful):

@@ -2,8 +2,8 @@
 
 It is first tried again as it is. What shows is minimised, and the result is replayed from a fresh start: the target is started
 again if the fuzzer launched it, and all names and connections are new. What does not show again may need what ran before it in
-the same process, so the last script, the last two, four, and so on up to 64 are tried in front of it, and reduced to those that
-matter. What shows in no replay is no finding: it is counted, and told of in a note.
+the same process: many users who were registered, or the last script, the last two, four, and so on up to 64. These are tried in
+front of it, and reduced to those that matter. What shows in no replay is no finding: it is counted, and told of in a note.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from cchatspec.conformance.harness.launch import accepts
 from cchatspec.fuzz.joining import join
 from cchatspec.fuzz.minimise import BUDGET, Stop, minimise
 from cchatspec.fuzz.numbering import renumbered
+from cchatspec.fuzz.requests import REGISTER
 from cchatspec.fuzz.runner import Runner
-from cchatspec.fuzz.script import Script
+from cchatspec.fuzz.script import Connect, Fence, Frame, Key, Name, Script, Send
 from cchatspec.fuzz.trace import Trace, Violation
 
 #: How often what is minimised is replayed from a fresh start.
@@ -35,6 +36,9 @@ _DOUBT = 6
 
 #: How many of the scripts before are tried in front.
 HISTORY = 64
+
+#: So many users are registered to see whether it takes many of them.
+_SETTLERS = 200
 
 #: How long it may take to pursue one violation, in seconds, without the replays.
 LONGEST_S = 60.0
@@ -231,6 +235,9 @@ class Hunt:
 
     def _with_history(self, script: Script, violation: Violation, history: Sequence[Script]) -> Quarry | None:
         """With the scripts that ran before it in the same process."""
+        many = settlers(_SETTLERS)
+        if len(history) > 1 and self.checked(script, (many,), violation, fresh=True):
+            return self._reduced(script, (many,), violation)
         size = 1
         while size < 2 * min(len(history), HISTORY):
             before = tuple(history[-size:])
@@ -297,6 +304,13 @@ class Hunt:
         if found is not None and launcher is not None:
             trace.output = trace.output or launcher.tail()
         return Quarry(script, tuple(before), 1, 1, trace, found, began) if found else None
+
+
+def settlers(count: int) -> Script:
+    """A script that registers so many users."""
+    users = [f"s{number}" for number in range(count)]
+    frames = tuple(Frame(REGISTER, {"username": Name(user), "public_key": Key(user)}) for user in users)
+    return Script(steps=(Connect(0), Send(0, frames), Fence(0)))
 
 
 def _counted(quarry: Quarry, shown: int, replays: int) -> Quarry:

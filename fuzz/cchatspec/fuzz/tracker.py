@@ -190,7 +190,7 @@ class Tracker:
         elif isinstance(message, LoginUser):
             for name in self.proved(message):
                 request.may_switch = True
-                self._may_enter(name)
+                self.may_enter(name)
         elif request.kind == LOGOUT:
             request.may_switch = True
         elif isinstance(message, SendMessage):
@@ -201,7 +201,8 @@ class Tracker:
                 person.may_have_status(message.status)
                 person.hides = person.hides or message.status == 0
 
-    def _may_enter(self, name: bytes) -> None:
+    def may_enter(self, name: bytes) -> None:
+        """This user may be logged in here from now on."""
         for person in self.world.variants(name):
             if person.may_be_registered:
                 person.sessions[self.serial] = self
@@ -338,7 +339,7 @@ class Tracker:
         for name in [name for name in self._claims if name.lower() not in folded]:
             self._leave(name)
         for name in users - self._users:
-            self._may_enter(name)
+            self.may_enter(name)
         self._users = users
 
     def _leave(self, name: bytes) -> None:
