@@ -114,7 +114,10 @@ class Connection(asyncio.Protocol, Remembered):
         elif fault("pool-of-64") and len(self.state.connections) > 64:
             transport.pause_reading()
         if fault("files-leak"):
-            os.open(os.devnull, os.O_RDONLY)
+            try:
+                os.open(os.devnull, os.O_RDONLY)
+            except OSError:
+                transport.abort()
         if self.state.vacated and fault("slot-is-reused"):
             self.heir_of = self.state.vacated.pop()
         if fault("greeting"):
