@@ -6,7 +6,20 @@ from hypothesis import strategies as st
 
 from cchatspec.fuzz.dice import SeededDice
 from cchatspec.fuzz.encode import encode
-from cchatspec.fuzz.frames import LIST, LOGOUT, POLL, Blank, ask, frame_size, get_key, prove, register, send, set_status
+from cchatspec.fuzz.frames import (
+    LIST,
+    LOGOUT,
+    POLL,
+    Blank,
+    ask,
+    frame_size,
+    get_key,
+    is_surely_within,
+    prove,
+    register,
+    send,
+    set_status,
+)
 from cchatspec.fuzz.script import Body, Frame
 from cchatspec.fuzz.wrong import strange, wrong
 from cchatspec.spec import MESSAGES, PAYLOAD_LIMIT, FrameReader, WireError, parse
@@ -42,6 +55,13 @@ def is_right(frame: Frame) -> bool:
 @given(st.sampled_from(REQUESTS), st.integers(0, 2**32))
 def test_a_wrong_frame_can_be_sent(frame: Frame, seed: int) -> None:
     assert frame_size(wrong(SeededDice(seed), frame)) >= 0
+
+
+@given(st.sampled_from(REQUESTS), st.integers(0, 2**32), st.integers(100, 1500))
+def test_what_is_surely_within_a_size_is(frame: Frame, seed: int, most: int) -> None:
+    spoilt = wrong(SeededDice(seed), frame)
+
+    assert frame_size(spoilt) <= most or not is_surely_within(spoilt, most)
 
 
 @given(st.sampled_from(REQUESTS), st.integers(0, 2**32))

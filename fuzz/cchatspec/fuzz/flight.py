@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from cchatspec.fuzz.conversation import Conversation, Probe
 from cchatspec.fuzz.joining import connection_of, interleave
 from cchatspec.fuzz.judge import state_of
@@ -114,10 +116,10 @@ def together(flights: Sequence[Flight], violation: Violation, of: Flight | None 
     for number, flight in enumerate(flights):
         later = (flight.journal.began - began) * 1000
         for event in flight.trace.events:
-            moved = replace(event, ms=event.ms + later, connection=connection_of(number, event.connection))
-            events.append(
-                replace(moved, step=places.get((number, moved.step), -1)) if isinstance(moved, Sent) else moved
-            )
+            moved = structs.replace(event, ms=event.ms + later, connection=connection_of(number, event.connection))
+            if isinstance(moved, Sent):
+                moved = structs.replace(moved, step=places.get((number, moved.step), -1))
+            events.append(moved)
     if of is not None:
         violation = replace(violation, step=places.get((flights.index(of), violation.step), -1))
     return Trace(

@@ -93,6 +93,20 @@ def size_of(value: Value | None) -> int:
     return 0
 
 
+#: More than a header, the lengths of all fields and the fields that are not given take.
+_BESIDES = 128
+
+
+def is_surely_within(frame: Frame, most: int) -> bool:
+    """Whether a frame has at most so many bytes on the wire, as far as that can be told without encoding it."""
+    size = _BESIDES + sum(map(size_of, frame.values.values()))
+    for edit in frame.edits:
+        if edit.kind == "repeat":
+            return False
+        size += len(edit.hex) // 2
+    return size <= most
+
+
 class Blank:
     """Stands in for a target where the sizes of things are enough."""
 

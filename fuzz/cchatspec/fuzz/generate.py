@@ -23,7 +23,7 @@ from cchatspec.fuzz.delivery import DELIVERY
 from cchatspec.fuzz.dice import Dice, SeededDice, Table
 from cchatspec.fuzz.draft import Draft, Line
 from cchatspec.fuzz.encode import fields_of
-from cchatspec.fuzz.frames import edited, frame_size
+from cchatspec.fuzz.frames import edited, frame_size, is_surely_within
 from cchatspec.fuzz.mutate import mutate, splice
 from cchatspec.fuzz.script import Edit, Fence, Frame, Name, Script, Send
 from cchatspec.fuzz.trace import Ended, Received, Trace
@@ -93,7 +93,8 @@ def _pile(draft: Draft, line: Line, count: int) -> list[Frame]:
     pile: list[Frame] = []
     while len(pile) < count:
         frame = strange(dice) if dice.chance(8) else wrong(dice, request(draft, line), in_step=True)
-        if (frame_size(frame) <= _SMALL or dice.chance(3)) and not _ends(frame):
+        is_small = is_surely_within(frame, _SMALL) or frame_size(frame) <= _SMALL
+        if (is_small or dice.chance(3)) and not _ends(frame):
             pile.append(frame)
     return pile
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cchatspec.spec import (
@@ -152,17 +153,29 @@ class Stream:
 def read(kind: int, payload: bytes, place: Place = OUTSIDE) -> Request:
     """The request that a frame is."""
     size = len(payload)
+    form, message = _recognised(kind, payload) if size <= _SHORT else _recognise(kind, payload)
+    return Request(kind, form, message, size, place)
+
+
+def _recognise(kind: int, payload: bytes) -> tuple[Form, Message | None]:
+    """How a frame departs from its layout, and what it says."""
     if not 0 < kind <= LOGOUT:
-        return Request(kind, Form.UNKNOWN, None, size, place)
-    end = _end(kind, payload)
+        return Form.UNKNOWN, None
+    size, end = len(payload), _end(kind, payload)
     if end is not None:
         try:
             message = parse(kind, payload if end == size else payload[:end])
         except MalformedPayload:
             pass
         else:
-            return Request(kind, Form.RIGHT if end == size else Form.TRAILING, message, size, place)
-    return Request(kind, Form.MALFORMED, None, size, place)
+            return Form.RIGHT if end == size else Form.TRAILING, message
+    return Form.MALFORMED, None
+
+
+#: Requests up to this many bytes are recognised once, since fences come again and again.
+_SHORT: Final = 64
+
+_recognised = lru_cache(maxsize=4096)(_recognise)
 
 
 def _end(kind: int, payload: bytes) -> int | None:

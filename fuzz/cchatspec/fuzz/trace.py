@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.fuzz.script import Script
 from cchatspec.reports.campaign import FindingKind
 from cchatspec.spec import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True, gc=False):
     """Bytes handed to a connection by one step of the script; `step` counts its steps from 0, and `ms` since it began.
 
     `fence` marks what the runner sent to prove that nothing more comes, and `step` is -1 for what is no part of the script.
@@ -25,8 +26,7 @@ class Sent:
     fence: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True, gc=False):
     """One frame that came, as bytes and as a message, or None where nobody can read it."""
 
     ms: float
@@ -35,8 +35,7 @@ class Received:
     message: Message | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True, gc=False):
     """How a connection ended, or that a reply did not come before the deadline."""
 
     ms: float
@@ -44,8 +43,7 @@ class Ended:
     how: Ending
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True, gc=False):
     """Anything else that a reader wants to know: connected, refused, closed by us."""
 
     ms: float
