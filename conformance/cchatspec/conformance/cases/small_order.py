@@ -41,11 +41,14 @@ KEYS = {"order-2": 4, "order-4": 2, "order-8": 1, "order-8-negative": 7}
 
 
 def forged(multiple: int, challenge: bytes) -> bytes | None:
-    """A signature that fits this key and challenge, made without a private key; None if there is none."""
+    """A signature that fits this key and challenge, made without a private key; None if there is none.
+
+    64 zero bytes are none, since they ask for another challenge.
+    """
     for index, point in enumerate(POINTS):
         digest = hashlib.sha512(point + POINTS[multiple] + challenge).digest()
         factor = int.from_bytes(digest, "little") % ED25519_ORDER
-        if (index + factor * multiple) % 8 == 0:
+        if (index + factor * multiple) % 8 == 0 and point != bytes(32):
             return point + bytes(32)
     return None
 
