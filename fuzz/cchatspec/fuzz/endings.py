@@ -18,9 +18,14 @@ def is_idle(tracker: Tracker) -> bool:
     return tracker.model.time() - tracker.sent_time > PATIENCE_S
 
 
+def may_have_been_idle(tracker: Tracker) -> bool:
+    """Whether a target may have given up before what was sent last, so that it will not answer that."""
+    return tracker.paused_at > tracker.answered_sent_at
+
+
 def may_be_terminated(tracker: Tracker) -> bool:
     """Whether ERROR 08 may come unasked: another session takes over, or the target was kept waiting."""
-    if is_idle(tracker) or tracker.is_half_closed or not tracker.stream.is_in_step:
+    if is_idle(tracker) or may_have_been_idle(tracker) or tracker.is_half_closed or not tracker.stream.is_in_step:
         return True  # open point second-session for the rest
     people = [tracker.world.person(name) for name in tracker.claims]
     return any(len(person.sessions) > 1 or person.left_at > tracker.logged_in_at for person in people)
@@ -33,7 +38,7 @@ def may_end(tracker: Tracker, *, is_reset: bool) -> bool:
         return True  # open points after-malformed, oversize, after-rate-limit
     if is_idle(tracker) and (tracker.is_settled or not stream.is_in_step):
         return True
-    if tracker.is_half_closed and tracker.is_settled:
+    if may_have_been_idle(tracker) or (tracker.is_half_closed and tracker.is_settled):
         return True
     if guesses.is_any((Form.UNKNOWN,), over=tracker.model.frame_size):
         return True  # FRAME-UNKNOWN, FRAME-LARGE

@@ -102,7 +102,9 @@ class Model:
         if not self._is_measured:
             self._is_measured = True  # also while it is measured, so that nobody asks again
             room = self.room()
-            self._most = None if room is None else crowd + room
+            # Of those that are open to us, some may have been turned away, which we have not read yet.
+            served = sum(1 for tracker in self.trackers.values() if tracker.has_answered and not tracker.ended)
+            self._most = None if room is None else served + room
         return self._most is not None and crowd >= self._most
 
     def _crowd(self) -> int:
@@ -173,6 +175,9 @@ class Model:
             self._report(tracker, wording.told_a_stranger(update))
             return
         tracker.told[update.username] = update.new_status
+        person = self.world.person(update.username)
+        if update.new_status in person.shown and person.may_be_registered:
+            return
         people = list(self.world.variants(update.username))
         if not any(person.may_be_registered for person in people):
             self._report(tracker, wording.told_of_nobody(update))

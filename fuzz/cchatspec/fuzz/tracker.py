@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cchatspec.fuzz.endings import may_be_terminated, may_end
+from cchatspec.fuzz.endings import PATIENCE_S, may_be_terminated, may_end
 from cchatspec.fuzz.guesses import Guesses, Path, Step
 from cchatspec.fuzz.judge import FAILED, LIMITED, STANDS, TERMINATED
 from cchatspec.fuzz.requests import LOGIN, LOGOUT, OUTSIDE, POLL, Form, Place, Request, Stream
@@ -57,6 +57,7 @@ class Tracker:
         proof_sent_at: the event at which the proof was sent that did it.
         polled_at: the event at which the last GET_MESSAGES was sent that was dealt with.
         sent_time: when bytes were last sent, by the model's clock.
+        paused_at: the event of what was sent after a pause in which a target may have run out of patience.
         answered_sent_at: the event at which the last request was sent that has a reply.
         is_stalled: nobody reads from it.
     """
@@ -81,7 +82,7 @@ class Tracker:
         self.told: dict[bytes, int] = {}
         self.logged_in_at = self.proof_sent_at = 0
         self.polled_at = 0
-        self.sent_time = model.time()
+        self.sent_time, self.paused_at = model.time(), 0
         self.guesses = Guesses(self)
         self._users: frozenset[bytes] = frozenset()
         self._claims: set[bytes] = set()
@@ -169,8 +170,10 @@ class Tracker:
 
     def sent(self, data: bytes, place: Place = OUTSIDE) -> None:
         """Take bytes that are sent, all of one place."""
-        now = self.world.tick()
-        self.sent_time = self.model.time()
+        now, time = self.world.tick(), self.model.time()
+        if time - self.sent_time > PATIENCE_S:
+            self.paused_at = now
+        self.sent_time = time
         for request in self.stream.feed(data, place):
             request.sent_at = now
             request.is_risky = (

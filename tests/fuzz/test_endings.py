@@ -1,0 +1,45 @@
+"""When a connection may be ended by the target, with made-up events and a made-up clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from cchatspec.conformance.harness.outcomes import Ending
+from cchatspec.fuzz.model import Model
+from cchatspec.fuzz.trace import Book
+from cchatspec.fuzz.users import Users
+from cchatspec.spec import Error, Frame, ListUsers, build
+
+LIST = build(ListUsers())
+REFUSED = Frame(0x88, build(Error(4, b""))[5:])
+
+
+def accusations(*, pause_s: float, answered_since: bool) -> list[str]:
+    """What is said of a target that ends a connection on which somebody asks after a pause."""
+    now, book = [0.0], Book()
+    model = Model(Users(1), time=lambda: now[0])
+    tracker = model.connected(0, book)
+
+    def ask(*, answered: bool) -> None:
+        tracker.said_error = False  # as if something else had come since
+        tracker.sent(LIST)
+        if answered:
+            model.came(tracker, REFUSED)
+
+    ask(answered=True)
+    now[0] += pause_s
+    if answered_since:
+        ask(answered=True)
+    ask(answered=False)
+    model.ended(tracker, Ending.FIN)
+    return [violation.kind for violation in book.violations]
+
+
+@pytest.mark.parametrize(
+    ("pause_s", "answered_since", "kinds"),
+    [(1.5, False, []), (0.1, False, ["disconnect"]), (1.5, True, ["disconnect"])],
+)
+def test_a_target_may_give_up_a_connection_before_what_is_sent_after_a_pause(
+    pause_s: float, answered_since: bool, kinds: list[str]
+) -> None:
+    assert accusations(pause_s=pause_s, answered_since=answered_since) == kinds
