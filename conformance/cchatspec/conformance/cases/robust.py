@@ -263,10 +263,10 @@ def come_and_go(connect: Connect, account: Account, count: int) -> None:
 
 @clause("ROBUST-CHURN")
 def test_more_connections_than_files(visitor: Peer, connect: Connect) -> None:
-    """After more connections, one at a time, than a process may have open files, eight new users at once are served"""
+    """After more connections, one at a time, than a process may have open files, eight at once are served"""
     come_and_go(connect, visitor.account, USUAL_OPEN_FILES + 20)
 
-    assert [connect(who="newcomer").register() for _ in range(8)] == [registered()] * 8
+    assert [connect(visitor.account).register() for _ in range(8)] == [SERVED] * 8
 
 
 @clause("ROBUST-CHURN")
