@@ -297,7 +297,7 @@ CLAUSES: Final[dict[str, Clause]] = {
         roles=("server",),
         sources=("Security Considerations",),
         text="Signatures are checked strictly: a scalar that is not reduced, a point of small order and a key of small order prove nothing.",
-        why="lax verification accepts signatures that nobody made with the private key.",
+        why="lax verification accepts signatures that nobody made with the private key; libsodium refuses them, OpenSSL lets small orders pass.",
         untestable=None,
     ),
     "LOGIN-UNKNOWN": Clause(
