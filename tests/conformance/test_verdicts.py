@@ -56,7 +56,7 @@ def test_three_faults_are_named_by_their_three_clauses_and_no_others(judge: Judg
         1,
         {"REG-DUPLICATE", "SEND-BODY", "STATUS-VALUE"},
         set(),
-        {"REG-DUPLICATE"},
+        {"REG-DUPLICATE", "SEND-BODY"},
     )
 
 
