@@ -7,7 +7,7 @@ import pytest
 from cchatspec.conformance.fixtures import Attempt, Login
 from cchatspec.conformance.harness.expect import error
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, listed, poll
+from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, bodies, listed, poll
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import ErrorCode, GetMessages, GetPublicKey, ListUsers, Presence, SendMessage, SetStatus
@@ -23,7 +23,7 @@ def unproved(request: pytest.FixtureRequest, target: Target, outsider: Peer) -> 
     if request.param != "before-login":
         outsider.challenge()
     if request.param == "after-a-failed-proof":
-        outsider.prove(b"\x5a" * 64)
+        outsider.prove(NOT_A_SIGNATURE)
     return outsider
 
 

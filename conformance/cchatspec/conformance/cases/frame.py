@@ -9,7 +9,7 @@ from cchatspec.conformance.harness.expect import (
     IN_STEP,
 )
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import deliver, of_type, poll, strictly, up_to_an_ending
+from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, deliver, of_type, poll, strictly, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     Error,
@@ -91,7 +91,7 @@ def test_login_response_success(outsider: Peer) -> None:
 def test_login_response_failure(outsider: Peer) -> None:
     """A failed LOGIN_RESPONSE has one byte"""
     outsider.challenge()
-    reply = strictly(outsider).prove(b"\x5a" * 64)
+    reply = strictly(outsider).prove(NOT_A_SIGNATURE)
 
     assert of_type(reply, LoginResponse, "LOGIN-REFUSE") == A_MESSAGE
 

@@ -16,8 +16,10 @@ from cchatspec.conformance.harness.expect import (
 )
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import (
+    NOT_A_SIGNATURE,
     bodies,
     deliver,
+    fail_login,
     listed,
     poll,
     second_session,
@@ -189,8 +191,7 @@ def test_another_asks_meanwhile(outsider: Peer, connect: Connect) -> None:
 @clause("LOGIN-CLEAN")
 def test_right_after_wrong(checking: None, outsider: Peer) -> None:
     """After a failed proof, a right login on the same connection succeeds"""
-    outsider.challenge()
-    outsider.prove(b"\x5a" * 64)
+    fail_login(outsider)
 
     assert outsider.ask_and_prove() == login_accepted()
 
@@ -199,8 +200,7 @@ def test_right_after_wrong(checking: None, outsider: Peer) -> None:
 def test_right_after_wrong_elsewhere(checking: None, outsider: Peer, connect: Connect) -> None:
     """After failed proofs on one connection, a right login on another succeeds"""
     for _ in range(3):
-        outsider.challenge()
-        outsider.prove(b"\x5a" * 64)
+        fail_login(outsider)
 
     assert connect(outsider.account).ask_and_prove() == login_accepted()
 
@@ -210,8 +210,7 @@ def test_another_fails_meanwhile(checking: None, outsider: Peer, connect: Connec
     """A failed login in a user's name does not spoil one that they are in the middle of elsewhere"""
     signature = outsider.account.sign(outsider.challenge())
     intruder = connect(Account(outsider.name))
-    intruder.challenge()
-    intruder.prove(b"\x5a" * 64)
+    fail_login(intruder)
     outsider.prove(signature)
 
     assert session_of(outsider) == PublicKeyResponse(1, outsider.account.public_key)
@@ -221,8 +220,7 @@ def test_another_fails_meanwhile(checking: None, outsider: Peer, connect: Connec
 def test_queue_stays(checking: None, queueing: None, outsider: Peer, alice: Peer, login: Login) -> None:
     """A failed login in a user's name leaves what is queued for them alone"""
     alice.send_message(outsider.name, b"kept")
-    outsider.challenge()
-    outsider.prove(b"\x5a" * 64)
+    fail_login(outsider)
 
     assert bodies(poll(login(outsider.account))) == [b"kept"]
 
@@ -231,8 +229,7 @@ def test_queue_stays(checking: None, queueing: None, outsider: Peer, alice: Peer
 def test_live_session_stays(checking: None, alice: Peer, connect: Connect) -> None:
     """A failed login in a user's name leaves their live session alone"""
     intruder = connect(Account(alice.name))
-    intruder.challenge()
-    intruder.prove(b"\x5a" * 64)
+    fail_login(intruder)
 
     assert alice.until_fence() == []
 
@@ -248,8 +245,7 @@ def test_asking_changes_nothing(alice: Peer, connect: Connect) -> None:
 @clause("LOGIN-CLEAN")
 def test_nobody_comes_online(checking: None, listing: None, outsider: Peer, alice: Peer) -> None:
     """A user whose login fails stays offline"""
-    outsider.challenge()
-    outsider.prove(b"\x5a" * 64)
+    fail_login(outsider)
 
     assert listed(alice, outsider.name) == [Presence.OFFLINE]
 
@@ -257,8 +253,7 @@ def test_nobody_comes_online(checking: None, listing: None, outsider: Peer, alic
 @clause("LOGIN-CLEAN")
 def test_nobody_is_told(checking: None, telling: None, outsider: Peer, alice: Peer, bob: Peer) -> None:
     """Others are told nothing of a user whose login fails"""
-    outsider.challenge()
-    outsider.prove(b"\x5a" * 64)
+    fail_login(outsider)
     bob.send(SetStatus(Presence.AWAY))
     alice.await_update(bob.name, Presence.AWAY)
 
@@ -269,7 +264,7 @@ def test_nobody_is_told(checking: None, telling: None, outsider: Peer, alice: Pe
 def test_session_of_the_connection_stays(checking: None, alice: Peer) -> None:
     """A failed login on a connection that is logged in leaves its session as it was"""
     alice.ask()
-    alice.prove(b"\x5a" * 64)
+    alice.prove(NOT_A_SIGNATURE)
 
     assert session_of(alice) == PublicKeyResponse(1, alice.account.public_key)
 
@@ -278,8 +273,7 @@ def test_session_of_the_connection_stays(checking: None, alice: Peer) -> None:
 def test_status_stays(checking: None, listing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
     """A failed login in a user's name leaves their status alone"""
     intruder = connect(Account(alice.name))
-    intruder.challenge()
-    intruder.prove(b"\x5a" * 64)
+    fail_login(intruder)
     intruder.drop()
     connect().register()
 

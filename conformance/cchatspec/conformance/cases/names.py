@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cchatspec.conformance.cases.reg import NEW_OR_NOT_ALLOWED, long_name
+from cchatspec.conformance.cases.send import named
 from cchatspec.conformance.fixtures import Connect
 from cchatspec.conformance.harness.expect import A_MESSAGE, closed, one_of, registered
 from cchatspec.conformance.harness.outcomes import NotApplicable
@@ -95,14 +96,9 @@ def test_not_to_a_name_in_the_other_case(sending: None, connect: Connect, alice:
     assert [picked(peer.until_fence(), IncomingMessage)[1:] for peer in (lower, upper)] == [[], []]
 
 
-def named_by_the_end(connect: Connect, account: Account) -> tuple[Peer, Peer]:
+def named_by_the_end(connect: Connect, account: Account) -> list[Peer]:
     """Two logged-in users, the name of the second of whom is that of the first with one letter before it."""
-    pair = connect(Account(account.name[:20])), connect(Account(b"x" + account.name[:20]))
-    for peer in pair:
-        peer.register()
-        peer.leave_registration()
-        peer.login()
-    return pair
+    return named(connect, account.name[:20], b"x" + account.name[:20])
 
 
 @clause("SEND-PRIVATE")

@@ -308,13 +308,19 @@ def test_not_to_a_visitor(sending: None, outsider: Peer, alice: Peer, bob: Peer)
     assert outsider.until_fence() == []
 
 
-def named_alike(connect: Connect, account: Account) -> tuple[Peer, Peer]:
-    """Two logged-in users, the name of the second of whom is that of the first and one letter more."""
-    pair = connect(Account(account.name[:20])), connect(Account(account.name[:20] + b"x"))
-    for peer in pair:
+def named(connect: Connect, *names: bytes) -> list[Peer]:
+    """Logged-in users with these names."""
+    peers = [connect(Account(name)) for name in names]
+    for peer in peers:
         peer.register()
+        peer.leave_registration()
         peer.login()
-    return pair
+    return peers
+
+
+def named_alike(connect: Connect, account: Account) -> list[Peer]:
+    """Two logged-in users, the name of the second of whom is that of the first and one letter more."""
+    return named(connect, account.name[:20], account.name[:20] + b"x")
 
 
 @clause("SEND-PRIVATE")

@@ -7,7 +7,7 @@ import pytest
 from cchatspec.conformance.fixtures import Attempt, AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import error, one_of, refusal
 from cchatspec.conformance.harness.peer import Peer
-from cchatspec.conformance.harness.steps import listed
+from cchatspec.conformance.harness.steps import fail_login, listed
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import ErrorCode, Logout, MessageType, Presence, SetStatus, StatusUpdate
 
@@ -260,8 +260,7 @@ def test_not_after_a_refused_proof(
     checking: None, telling: None, outsider: Peer, alice: Peer, bob: Peer, connect: Connect
 ) -> None:
     """A connection whose proof was refused is told nothing"""
-    outsider.challenge()
-    outsider.prove(b"\x5a" * 64)
+    fail_login(outsider)
     bob.send(SetStatus(AWAY))
     alice.await_update(bob.name, AWAY)
     outsider.until_fence()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nacl.signing import SigningKey
 
@@ -22,7 +23,6 @@ from cchatspec.spec import (
     MessageType,
     Presence,
     PublicKeyResponse,
-    RegisterResponse,
     RegisterUser,
     SendMessage,
     UserListResponse,
@@ -30,7 +30,13 @@ from cchatspec.spec import (
 )
 
 #: The order of the group that Ed25519 signatures count in.
-_ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
+ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
+
+#: So many challenges are asked for until a signature can be forged for one.
+_FORGERIES = 16
+
+#: As many bytes as a signature has, which are none of any key.
+NOT_A_SIGNATURE = b"\x5a" * 64
 
 #: How far the target's clock may be off, in seconds.
 CLOCK_TOLERANCE_S = 60
@@ -217,20 +223,44 @@ def second_session(first: Peer, second: Peer) -> Peer:
     return second
 
 
-def forged_login(peer: Peer, key: bytes, signature: bytes) -> Reply:
-    """Register a key and log in with a signature that nobody made: the refusal of either, or the success of the login."""
+def fail_login(peer: Peer) -> Reply:
+    """Ask for a challenge and prove nothing: the reply to 64 bytes that are no signature.
+
+    Raises:
+        Blocked: no challenge came.
+    """
+    peer.challenge()
+    return peer.prove(NOT_A_SIGNATURE)
+
+
+def forged_login(peer: Peer, key: bytes, forge: Callable[[bytes], bytes | None]) -> Reply:
+    """Register a key and log in with a signature that nobody made: the refusal of either, or the success of the login.
+
+    Args:
+        peer: who tries it.
+        key: the 32 bytes that are registered.
+        forge: gives a signature for a challenge; None if there is none, and another challenge is asked for.
+
+    Raises:
+        NotApplicable: there is a signature for none of the challenges.
+    """
     reply = peer.request(RegisterUser(peer.name, key))
-    if reply != RegisterResponse(1):
+    if reply != registered():
         return reply
-    reply = peer.ask()
-    if not isinstance(reply, LoginResponse) or reply.success != 1:
-        return reply
-    return peer.prove(signature)
+    peer.leave_registration()
+    for _ in range(_FORGERIES):
+        reply = peer.ask()
+        if not isinstance(reply, LoginResponse) or not reply.challenge:
+            return reply
+        if (signature := forge(reply.challenge)) is not None:
+            return peer.prove(signature)
+        peer.prove(secrets.token_bytes(64))
+    raise NotApplicable(f"no signature fits one of {_FORGERIES} challenges")
 
 
 def add_group_order(signature: bytes) -> bytes:
     """The same signature with a scalar that is not reduced: S + L in place of S."""
-    scalar = int.from_bytes(signature[32:], "little") + _ED25519_ORDER
+    scalar = int.from_bytes(signature[32:], "little") + ED25519_ORDER
     return signature[:32] + scalar.to_bytes(32, "little")
 
 

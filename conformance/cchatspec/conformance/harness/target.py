@@ -68,6 +68,7 @@ class Target:
         deadline: how long one read may take, in seconds; adapted to the measured round trip.
         case, log: the case that runs, and what crosses the wire in it.
         ids: those of all messages that the target has taken.
+        first_time: the time that the first message carried that came, and when it came, in seconds of the monotonic clock.
         parked: a message that lies in the queue of a user since then.
         deviations: what broke a clause in any frame, with the case in which it was met.
         deaths: the cases after which the target no longer served, and how it ended.
