@@ -168,10 +168,10 @@ def confirm(
     told = 0.0
     for name, times in _suspects(runner, pid, families, repetitions, memory):
         scripts = families[name]
-        first = _grown(runner, pid, scripts, times, memory)
+        first = _taking_turns(runner, pid, {name: scripts}, times, memory).get(name)
         if first is None or not first.is_leak or first.each <= _MORE * told:
             continue
-        again = _grown(runner, pid, scripts, times, memory)
+        again = _taking_turns(runner, pid, {name: scripts}, times, memory).get(name)
         if again is not None and again.is_leak and 0.5 <= again.each / first.each <= 2:
             told = max(told, first.each)
             yield name, scripts[0], _leak(name, first, again)
@@ -219,31 +219,6 @@ def _taking_turns(
             rounds[name].append(after - before)
             before = after
     return {name: Growth(repetitions, tuple(added)) for name, added in rounds.items()}
-
-
-def _grown(
-    runner: Runs,
-    pid: Callable[[], int | None],
-    scripts: Sequence[Script],
-    repetitions: int,
-    memory: Callable[[int], int | None],
-) -> Growth | None:
-    """How much memory is added by repeating scripts after a fresh start."""
-    runner.renew()
-    process = pid()
-    before = memory(process) if process is not None else None
-    rounds = []
-    for _ in range(_ROUNDS):
-        for number in range(repetitions):
-            runner.run(scripts[number % len(scripts)])
-        if process is None or pid() != process:
-            return None
-        after = memory(process)
-        if before is None or after is None:
-            return None
-        rounds.append(after - before)
-        before = after
-    return Growth(repetitions, tuple(rounds))
 
 
 def _leak(name: str, first: Growth, again: Growth) -> Violation:
