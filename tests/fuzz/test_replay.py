@@ -162,7 +162,7 @@ def test_what_takes_an_earlier_script_is_found_with_it(monkeypatch: pytest.Monke
     needed = Frame(3)
     history = [one(Frame(POLL)), one(needed), *[one(Frame(POLL))] * 9]
     runner = Forgetful(needed)
-    quarry = Hunt(runner, lambda: False, lambda _: None).pursue(Trace(one(Frame(UNKNOWN))), VIOLATION, history)  # type: ignore[arg-type]
+    quarry = Hunt(runner, lambda: False, lambda _: None).pursue(Trace(one(Frame(UNKNOWN))), VIOLATION, history)  # type: ignore[arg-type]  # stands for a runner
 
     assert quarry is not None and quarry.before == ()
     assert [frame.kind for step in quarry.script.steps for frame in getattr(step, "frames", ())] == [3, UNKNOWN]
@@ -188,7 +188,7 @@ def test_what_takes_many_users_is_found_with_as_few_as_will_do(monkeypatch: pyte
     history = [one(Frame(POLL))] * 3
     crowded = Crowded(Frame(POLL))
     trace = Trace(one(Frame(UNKNOWN)))
-    quarry = Hunt(crowded, lambda: False, lambda _: None).pursue(trace, VIOLATION, history)  # type: ignore[arg-type]
+    quarry = Hunt(crowded, lambda: False, lambda _: None).pursue(trace, VIOLATION, history)  # type: ignore[arg-type]  # stands for a runner
 
     assert quarry is not None and (quarry.before, quarry.shown) == ((), REPLAYS)
     assert sum(len(getattr(step, "frames", ())) for step in quarry.script.steps) == 41
@@ -214,7 +214,7 @@ class Edgy(Forgetful):
 def test_what_shows_now_and_then_when_it_is_smallest_is_kept_larger(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cchatspec.fuzz.hunt.accepts", lambda *_: True)
     large = one(Frame(4, {"encrypted_message": Body(1, 60_000)}))
-    quarry = Hunt(Edgy(), lambda: False, lambda _: None).pursue(Trace(large), VIOLATION, ())  # type: ignore[arg-type]
+    quarry = Hunt(Edgy(), lambda: False, lambda _: None).pursue(Trace(large), VIOLATION, ())  # type: ignore[arg-type]  # stands for a runner
 
     assert quarry is not None and (quarry.shown, quarry.replays) == (REPLAYS, REPLAYS)
 

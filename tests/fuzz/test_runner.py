@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from tests.fuzz.conftest import PLANTED, ROOT, SEEDED, Start
 
 from cchatspec.conformance.harness.launch import REFERENCE_COMMAND
 from cchatspec.conformance.harness.outcomes import TargetError
-from cchatspec.conformance.harness.target import Target, open_target
+from cchatspec.conformance.harness.target import Target
 from cchatspec.fuzz.generate import Generator
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Body, Connect, Fence, Frame, HalfClose, Name, Proof, Reset, Script, Send, Step
 from cchatspec.fuzz.trace import Received, Sent
 
-ROOT = Path(__file__).parents[2]
-SEEDED = f"{shlex.quote(sys.executable)} {ROOT / 'conformance/seeded/server.py'} {{port}}"
 PLAIN = f"{shlex.quote(sys.executable)} {ROOT / 'tests/conformance/plain_server.py'} {{port}}"
-PLANTED = f"{shlex.quote(sys.executable)} {ROOT / 'fuzz/planted/server.py'} {{port}} --rate off"
 
 LOGIN, GET_KEY, SEND, LIST = 2, 3, 4, 7
 IN: tuple[Step, ...] = (
@@ -29,27 +25,6 @@ IN: tuple[Step, ...] = (
     Send(0, (Frame(LOGIN, {"username": Name("a"), "signature": Proof("a")}),)),
 )
 TO_B = Frame(SEND, {"recipient": Name("b"), "encrypted_message": Body(1, 300)})
-
-Start = Callable[[str], Runner]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Launches a command and gives a runner for it; both are ended afterwards."""
-    targets: list[Target] = []
-    runners: list[Runner] = []
-
-    def launch(command: str) -> Runner:
-        targets.append(open_target(None, command))
-        runners.append(Runner(targets[-1], 1))
-        return runners[-1]
-
-    yield launch
-    for runner in runners:
-        runner.close()
-    for target in targets:
-        assert target.launcher is not None
-        target.launcher.discard()
 
 
 def script(*steps: Step, registered: tuple[str, ...] = ("a", "b")) -> Script:

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
+from tests.fuzz.conftest import PLANTED, SEEDED, Start
 from tests.fuzz.simulated import End, Server, runner_for
 
-from cchatspec.conformance.harness.target import Target, open_target
 from cchatspec.fuzz.generate import Generator
 from cchatspec.fuzz.joining import interleave
-from cchatspec.fuzz.runner import WIDTH, Runner
+from cchatspec.fuzz.runner import WIDTH
 from cchatspec.fuzz.script import Connect, Fence, Frame, Name, Proof, Script, Send
 from cchatspec.fuzz.trace import Sent, Trace
-
-ROOT = Path(__file__).parents[2]
-SEEDED = f"{shlex.quote(sys.executable)} {ROOT / 'conformance/seeded/server.py'} {{port}}"
-PLANTED = f"{shlex.quote(sys.executable)} {ROOT / 'fuzz/planted/server.py'} {{port}} --rate off"
 
 LOGIN, UNKNOWN = 2, 0x91
 HARMLESS = Script(
@@ -32,27 +23,6 @@ HARMLESS = Script(
     ),
 )
 WICKED = Script(steps=(Connect(0), Send(0, (Frame(UNKNOWN),)), Fence(0)))
-
-Start = Callable[[str], Runner]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Launches a command and gives a runner for it; both are ended afterwards."""
-    targets: list[Target] = []
-    runners: list[Runner] = []
-
-    def launch(command: str) -> Runner:
-        targets.append(open_target(None, command))
-        runners.append(Runner(targets[-1], 1))
-        return runners[-1]
-
-    yield launch
-    for runner in runners:
-        runner.close()
-    for target in targets:
-        assert target.launcher is not None
-        target.launcher.discard()
 
 
 def kinds(traces: list[Trace]) -> list[tuple[str, bool]]:
