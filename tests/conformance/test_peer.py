@@ -14,7 +14,7 @@ import pytest
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, RateLimited, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.reading import Deviation, Manners
-from cchatspec.conformance.harness.wirelog import WireLog
+from cchatspec.conformance.harness.wirelog import KEPT_FRAMES, WireLog
 from cchatspec.spec import (
     Error,
     ErrorCode,
@@ -298,3 +298,58 @@ def test_what_a_target_sends_on_each_connection_unasked_is_left_out_once_it_is_k
     server.manners.greeting = 1
 
     assert server.peer().receive() == RegisterResponse(1)
+
+
+def endlessly(*data: bytes) -> Callable[[socket.socket], None]:
+    """What repeats this until the connection ends."""
+    block = b"".join(data) * 4096
+
+    def act(sock: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock.sendall(block)
+
+    return act
+
+
+def test_one_frame_without_end_is_a_flood(scripted: Start) -> None:
+    server = scripted(endlessly(build(Error(5, b""))))
+    last = server.peer().until_fence()[-1]
+
+    assert (isinstance(last, Unreadable), {note.clause for note in server.notes}) == (True, {"FRAME-UNASKED"})
+
+
+def test_bytes_without_end_that_are_no_frames_are_a_flood(scripted: Start) -> None:
+    server = scripted(endlessly(b"HTTP/1.1 400 Bad Request\r\n"))
+    came = server.peer().until_end()
+
+    assert (came[-1], server.notes[-1].clause) == (Ending.DEADLINE, "FRAME-UNASKED")
+
+
+def test_status_updates_without_end_are_no_reply(scripted: Start) -> None:
+    server = scripted(endlessly(build(StatusUpdate(b"bob", 1))))
+    server.deadline = 0.02
+
+    assert server.peer().receive() is Ending.DEADLINE or server.notes[-1].clause == "FRAME-UNASKED"
+
+
+def test_a_flood_ends_the_connection(scripted: Start) -> None:
+    peer = scripted(endlessly(build(Error(5, b"")))).peer()
+    peer.until_fence()
+    peer.until_end()
+
+    assert peer.register() is Ending.DEADLINE
+
+
+def test_replies_none_of_which_is_the_last_end_with_a_deadline_for_all(scripted: Start) -> None:
+    server = scripted(endlessly(build(Error(5, b""))))
+    server.deadline = 0.01
+
+    assert server.peer().until_fence()[-1] is Ending.DEADLINE
+
+
+def test_of_a_flood_the_first_frames_are_kept(scripted: Start) -> None:
+    peer = scripted(endlessly(build(Error(5, b"")))).peer()
+    peer.until_fence()
+
+    assert len(peer._log.entries) < 2 * KEPT_FRAMES

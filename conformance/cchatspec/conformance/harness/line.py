@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from time import monotonic
 from typing import Protocol
 
+from cchatspec.conformance.harness.flood import Intake
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, RateLimited, Reply, Unreadable
 from cchatspec.conformance.harness.reading import Deviation, HeaderCountingReader, Manners, counts_header, read_frame
 from cchatspec.conformance.harness.wirelog import UNFINISHED, WireLog
@@ -33,6 +34,12 @@ from cchatspec.spec import (
 )
 
 _READ_SIZE = 1 << 18
+
+#: So many reads may follow a deadline that has passed: what they bring may have been there before, and we were held up.
+_LATE_READS = 32
+
+#: How many deadlines all replies to a request may take together.
+_DEADLINES_FOR_ALL = 10
 
 #: How long connecting may take, in seconds: a full backlog costs one or two retries of TCP, which come after 1 and 3 s.
 _CONNECT_S = 5.0
@@ -93,6 +100,8 @@ class Line:
         self.ending: Ending | None = None
         self._inbox: deque[Reply] = deque()
         self._frames = self._reader()
+        self._intake = Intake()
+        self._late = 0
         self._unasked = self._target.manners.greeting
         self._number = self._log.new_connection(who)
         self._socket = self._connect()
@@ -145,6 +154,7 @@ class Line:
     def send_bytes(self, data: bytes, purpose: str = "") -> None:
         """Send any bytes in one write. A connection that has ended shows when its replies are read."""
         self._log.sent(self._number, data, purpose)
+        self._intake.restart()
         try:
             self._socket.settimeout(self._target.deadline)
             self._socket.sendall(data)
@@ -185,9 +195,18 @@ class Line:
 
     def until_end(self, patience: float | None = None) -> list[Reply]:
         """All that comes until the connection ends, and last how it did; `patience` replaces the deadline, in seconds."""
+        return self.collect(lambda reply: False, patience)
+
+    def collect(self, is_last: Callable[[Reply], bool], patience: float | None = None) -> list[Reply]:
+        """The replies up to the one that is the last, or to how the connection ended.
+
+        Where replies come on and on, none of which is the last, they end with a deadline for them all.
+        """
+        deadline = self._target.deadline
+        until = monotonic() + _DEADLINES_FOR_ALL * deadline + (patience or 0)
         came = [self.receive(patience)]
-        while not isinstance(came[-1], Ending):
-            came.append(self.receive(patience))
+        while not (isinstance(came[-1], Ending) or is_last(came[-1])):
+            came.append(self.receive(patience) if monotonic() < until else self._too_late())
         return came
 
     def await_update(self, name: bytes, status: int) -> StatusUpdate | Ending:
@@ -215,12 +234,10 @@ class Line:
         if self.ending is not None:
             return self.ending
         try:
-            self._socket.settimeout(max(until - monotonic(), 0.001))
-            data = self._socket.recv(_READ_SIZE)
+            data = self._next(until)
         except TimeoutError:
             if not self._frames:
-                self._log.event(self._number, Ending.DEADLINE.value)
-                return Ending.DEADLINE
+                return self._too_late()
             self._unfinished()
             return None
         except OSError:
@@ -230,6 +247,24 @@ class Line:
         self.acknowledge()
         self._take(data)
         return None
+
+    def _next(self, until: float) -> bytes:
+        """What is read next.
+
+        Raises:
+            TimeoutError: nothing comes before the deadline, or more and more after it.
+            OSError: the connection was reset.
+        """
+        left = until - monotonic()
+        self._late = self._late + 1 if left <= 0 else 0
+        if self._late > _LATE_READS:
+            raise TimeoutError
+        self._socket.settimeout(max(left, 0.001))
+        return self._socket.recv(_READ_SIZE)
+
+    def _too_late(self) -> Ending:
+        self._log.event(self._number, Ending.DEADLINE.value)
+        return Ending.DEADLINE
 
     def acknowledge(self) -> None:
         """Have TCP acknowledge what comes at once, or after the usual delay; it forgets which with each read."""
@@ -272,6 +307,7 @@ class Line:
     def _take(self, data: bytes) -> None:
         try:
             for frame in self._frames.feed(data):
+                self._intake.add_frame()
                 self._log.received(self._number, frame_bytes(frame.type, frame.payload))
                 message, deviations = read_frame(frame)
                 self._accept(message, deviations)
@@ -281,6 +317,15 @@ class Line:
             deviation = Deviation("FRAME-HEADER", f"{too_long}, which is more than any message can have", rest)
             self._accept(Unreadable(deviation.clause, deviation.reason, rest), [deviation])
             self._frames = self._reader()
+        if (flood := self._intake.add(data)) is not None:
+            self._give_up(flood)
+
+    def _give_up(self, flood: Deviation) -> None:
+        """Close a connection on which replies do not end; what is still awaited on it does not come."""
+        self._accept(Unreadable(flood.clause, flood.reason, flood.data), [flood])
+        self._frames = self._reader()
+        self.drop()
+        self.ending = Ending.DEADLINE
 
     def _accept(self, reply: Message | Unreadable, deviations: list[Deviation]) -> None:
         for deviation in deviations:

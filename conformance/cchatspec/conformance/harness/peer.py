@@ -8,7 +8,7 @@ from __future__ import annotations
 from nacl.signing import SigningKey
 
 from cchatspec.conformance.harness.line import Line, Surroundings
-from cchatspec.conformance.harness.outcomes import Blocked, Ending, Reply, Unreadable
+from cchatspec.conformance.harness.outcomes import Blocked, Reply, Unreadable
 from cchatspec.conformance.harness.wirelog import FENCE, WireLog
 from cchatspec.spec import (
     GetPublicKey,
@@ -85,16 +85,10 @@ class Peer(Line):
         The fence of a session is the request for its own key; before login it is a registration of the peer's own name, which
         is taken.
         """
-        came: list[Reply] = []
         fence = GetPublicKey(self.name) if self.logged_in else RegisterUser(self.name, self.account.public_key)
         self.send_bytes(build(fence), FENCE)
-        while True:
-            reply = self.receive()
-            if self._is_fence(reply):
-                return came
-            came.append(reply)
-            if isinstance(reply, Ending | Unreadable):
-                return came
+        came = self.collect(lambda reply: isinstance(reply, Unreadable) or self._is_fence(reply))
+        return came[:-1] if self._is_fence(came[-1]) else came
 
     def _is_fence(self, reply: Reply) -> bool:
         if self.logged_in:
@@ -113,11 +107,8 @@ class Peer(Line):
 
     def prove(self, signature: bytes, name: bytes | None = None) -> Reply:
         """Send a proof. Messages that are pushed before its reply are put behind it."""
-        reply = self.request(LoginUser(self.name if name is None else name, signature))
-        pushed: list[Reply] = []
-        while isinstance(reply, IncomingMessage):
-            pushed.append(reply)
-            reply = self.receive()
+        self.send(LoginUser(self.name if name is None else name, signature))
+        *pushed, reply = self.collect(lambda reply: not isinstance(reply, IncomingMessage))
         self._inbox.extendleft(reversed(pushed))
         self.logged_in = isinstance(reply, LoginResponse) and reply.success == 1
         return reply

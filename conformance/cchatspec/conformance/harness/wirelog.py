@@ -15,6 +15,9 @@ Direction = Literal["sent", "received", "event"]
 UNFINISHED = "an unfinished frame"
 _IN_VAIN = (Ending.DEADLINE.value, UNFINISHED)
 
+#: So many frames that came are kept of one case, which is more than people read.
+KEPT_FRAMES = 10_000
+
 #: The text of a request whose reply shows that nothing else came.
 FENCE = "fence"
 
@@ -34,12 +37,13 @@ class WireEntry:
 
 
 class WireLog:
-    """What one case sent and received."""
+    """What one case sent and received; of the frames that came, the first 10,000."""
 
     def __init__(self) -> None:
         self._start = monotonic()
         self.entries: list[WireEntry] = []
         self._connections = 0
+        self._frames = 0
 
     def new_connection(self, who: str) -> int:
         """The number of a connection that is being opened."""
@@ -62,7 +66,12 @@ class WireLog:
         self._add(connection, "sent", data, purpose)
 
     def received(self, connection: int, data: bytes, text: str = "") -> None:
-        """Log one frame, or what is unreadable, as it came."""
+        """Log one frame, or what is unreadable, as it came; the one after the last that is kept is told of as an event."""
+        self._frames += 1
+        if self._frames == KEPT_FRAMES + 1:
+            self.event(connection, f"from here on, what came is not kept: it is more than {KEPT_FRAMES} frames")
+        if self._frames > KEPT_FRAMES:
+            return
         self._add(connection, "received", data, text)
 
     def event(self, connection: int, text: str) -> None:
