@@ -58,6 +58,7 @@ BUGS = (
     Bug("unknown-type-crash", "crash", "The type is masked with 0x7f and indexes a table of nine handlers."),
     Bug("status-indexes-table", "crash", "The status is a signed char that indexes a table of names."),
     Bug("status-not-checked", "illegal-reply", "Any status is taken and shown to others."),
+    Bug("malformed-stays", "illegal-reply", "What is malformed stays in the buffer, and is refused again and again."),
     Bug("trailing-asserted", "crash", "That the payload of GET_MESSAGES is empty is asserted."),
     # States
     Bug("register-logs-in", "state", "REGISTER_USER between challenge and proof finishes the login."),

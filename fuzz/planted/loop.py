@@ -233,6 +233,8 @@ class Loop:
             handler(self.directory, link, payload)
         except wording.Malformed:
             link.say(_MALFORMED)
+            if has("malformed-stays"):
+                link.inbox[:0] = wording.frame(kind, payload)
             if point["after-malformed"] == "closes":
                 link.end()
         if kind == wording.LOGOUT:

@@ -26,7 +26,7 @@ from cchatspec.spec import (
 
 Talk = Callable[[Town], object]
 
-REGISTER, LOGIN, GET_KEY, SEND, POLL, STATUS = 1, 2, 3, 4, 5, 6
+REGISTER, LOGIN, GET_KEY, SEND, POLL, STATUS, LIST = range(1, 8)
 
 
 def fate_after(talk: Callable[[Town], object]) -> Talk:
@@ -374,6 +374,11 @@ TALKS: dict[str, tuple[Talk, object, object]] = {
     "unknown-type-crash": (fate_after(before_login(frame_bytes(0xFF, b""))), ALIVE, DEAD),
     "status-indexes-table": (fate_after(in_session(frame_bytes(STATUS, b"\xff"))), ALIVE, DEAD),
     "status-not-checked": (strange_status, ["ERROR 05"], []),
+    "malformed-stays": (
+        in_session(frame_bytes(GET_KEY, b"\5x"), frame_bytes(LIST, b""), times=2),
+        ["ERROR 05", "USER_LIST"],
+        ["ERROR 05", "ERROR 05"],
+    ),
     "trailing-asserted": (fate_after(in_session(frame_bytes(POLL, b"x"))), ALIVE, DEAD),
     "register-logs-in": (register_in_login, ["ERROR 04"], ["USER_LIST"]),
     "asking-switches-user": (ask_in_session, b"alice", b"victim"),

@@ -319,6 +319,7 @@ class MemoryLink:
         self.ended: Ending | None = None
         self.closed = self.stalled = self.half_closed = False
         self.unframed = b""
+        self.flood = None
         self.frames: deque[Frame] = deque()
         self._reader = FrameReader(PAYLOAD_LIMIT)
         self._end = End(server)

@@ -12,9 +12,11 @@ from cchatspec.conformance.harness.launch import REFERENCE_COMMAND
 from cchatspec.conformance.harness.outcomes import TargetError
 from cchatspec.conformance.harness.target import Target
 from cchatspec.fuzz.generate import Generator
+from cchatspec.fuzz.line import Journal, Line
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Body, Connect, Fence, Frame, HalfClose, Name, Proof, Reset, Script, Send, Step
 from cchatspec.fuzz.trace import Received, Sent
+from cchatspec.spec import frame_bytes
 
 PLAIN = f"{shlex.quote(sys.executable)} {ROOT / 'tests/conformance/plain_server.py'} {{port}}"
 
@@ -108,6 +110,16 @@ def test_a_hang_is_told_with_what_still_lives(start: Start) -> None:
     trace = start(f"{PLANTED} --bug empty-name-waits").run(script(Connect(0), Send(0, (Frame(1),)), Fence(0)))
 
     assert [(violation.kind, violation.request) for violation in trace.violations] == [("hang", "REGISTER_USER")]
+
+
+def test_frames_without_end_end_the_wait(start: Start) -> None:
+    line = Line(start(f"{PLANTED} --bug malformed-stays").setting, 0, Journal())
+    line.tracker.give_up()
+    line.queue(frame_bytes(LOGIN, b"cut"))
+    line.flush()
+    line.wait(until=lambda: False)
+
+    assert [violation.outcome for violation in line.journal.book.violations] == ["frames without end"]
 
 
 def test_a_session_that_stays_after_a_reset_is_told(start: Start) -> None:

@@ -16,12 +16,17 @@ from functools import lru_cache
 from time import monotonic
 from typing import Any
 
+from cchatspec.conformance.harness.flood import Intake
 from cchatspec.conformance.harness.outcomes import Ending
+from cchatspec.conformance.harness.reading import Deviation
 from cchatspec.fuzz.waiting import READABLE, WRITABLE, wait_for
 from cchatspec.spec import PAYLOAD_LIMIT, Frame, FrameReader, FrameTooLong
 
 _READ_SIZE = 1 << 18
 _SMALL_BUFFER = 2048
+
+#: More frames than come on a connection after one write of a script, whatever all other conversations bring about.
+_MOST_FRAMES = 20_000
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -34,6 +39,7 @@ class Link:
         closed: we have closed it.
         stalled: nothing is read from it any more.
         unframed: bytes that no frame can begin with, if such came.
+        flood: why so much came that the connection was closed, if it did.
     """
 
     def __init__(self, number: int, address: tuple[str, int], patience: float) -> None:
@@ -43,7 +49,9 @@ class Link:
         self.stalled = False
         self.half_closed = False
         self.unframed = b""
+        self.flood: Deviation | None = None
         self.frames: deque[Frame] = deque()
+        self._intake = Intake(_MOST_FRAMES)
         self._reader = FrameReader(PAYLOAD_LIMIT)
         self._socket = self._connect(address, patience)
 
@@ -70,6 +78,7 @@ class Link:
         """Send bytes; what comes meanwhile is kept. Tells whether all of it has left."""
         if self._socket is None or self.ended is not None:
             return False
+        self._intake.restart()
         try:
             sent = self._socket.send(data)
         except BlockingIOError:
@@ -82,7 +91,7 @@ class Link:
         assert self._socket is not None
         events = WRITABLE | (0 if self.stalled else READABLE)
         until = monotonic() + patience
-        while rest and self.ended is None:
+        while rest and self.ended is None and not self.closed:
             if not wait_for(self._socket.fileno(), events, max(until - monotonic(), 0)):
                 return False
             if not self.stalled:
@@ -98,7 +107,7 @@ class Link:
 
     def _failed(self) -> bool:
         """A write has failed: read what the target had said before it went."""
-        while self.ended is None and not self.stalled and self.read(0):
+        while self.is_open and self.read(0):
             pass
         if self.ended is None:
             self.ended = Ending.RST
@@ -126,13 +135,21 @@ class Link:
         if not data:
             self.ended = Ending.FIN
             return True
+        self._take(data)
+        return True
+
+    def _take(self, data: bytes) -> None:
+        before = len(self.frames)
         try:
             self.frames.extend(self._reader.feed(data))
         except FrameTooLong:
             # Nothing that follows can be told from the rest of it.
             self.unframed = self._reader.pending
             self._reader = FrameReader(PAYLOAD_LIMIT)
-        return True
+        self._intake.add_frames(len(self.frames) - before)
+        self.flood = self._intake.add(data)
+        if self.flood is not None:
+            self.reset()
 
     # Ending
 

@@ -148,6 +148,9 @@ class Line:
         came = link.read(patience)
         if link.frames or link.unframed:
             self._hand_on()
+        if link.flood is not None and not self.tracker.closed:
+            self.setting.model.flooded(self.tracker, link.flood)
+            self.note("we reset the connection, on which frames came without end")
         if link.ended is not None and not self.tracker.ended:
             self._note_end()
         return came

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from cchatspec.conformance.harness.outcomes import Ending
+from cchatspec.conformance.harness.reading import Deviation
 from cchatspec.fuzz import wording
 from cchatspec.fuzz.guesses import Step
 from cchatspec.fuzz.judge import state_of
@@ -162,6 +163,12 @@ class Model:
         """Bytes came that no frame can begin with."""
         self._report(tracker, wording.unframed(data))
         tracker.give_up()
+
+    def flooded(self, tracker: Tracker, flood: Deviation) -> None:
+        """So much came that the connection was closed."""
+        self._report(tracker, wording.flooded(flood))
+        tracker.give_up()
+        tracker.closed_by_us()
 
     def ended(self, tracker: Tracker, how: Ending, half_a_frame: bytes = b"") -> None:
         """The target has ended a connection."""

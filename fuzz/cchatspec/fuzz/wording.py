@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cchatspec.conformance.harness.reading import Deviation
 from cchatspec.fuzz.guesses import REPLIES
 from cchatspec.fuzz.judge import NONE, STANDS, Mode
 from cchatspec.fuzz.requests import (
@@ -112,6 +113,11 @@ def ended_in_a_frame(data: bytes) -> Words:
     """The connection ended in the middle of a frame."""
     text = f"The connection ended in the middle of a frame, of which {len(data)} bytes had come: {data[:16].hex(' ')}."
     return Words("illegal-reply", "ended in the middle of a frame", "FRAME-HEADER", text)
+
+
+def flooded(flood: Deviation) -> Words:
+    """Frames came without end."""
+    return Words("illegal-reply", "frames without end", flood.clause, f"{flood.reason[:1].upper()}{flood.reason[1:]}.")
 
 
 # Replies

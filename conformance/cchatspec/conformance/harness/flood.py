@@ -16,9 +16,10 @@ _SHOWN = 64
 
 
 class Intake:
-    """What came on a connection since something was last sent on it."""
+    """What came on a connection since something was last sent on it; more than `most_frames` are too much."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_frames: int = MOST_FRAMES) -> None:
+        self._most_frames = most_frames
         self._bytes = 0
         self._frames = 0
 
@@ -26,14 +27,14 @@ class Intake:
         """Count anew, as something was sent."""
         self._bytes = self._frames = 0
 
-    def add_frame(self) -> None:
-        """Count a frame."""
-        self._frames += 1
+    def add_frames(self, count: int = 1) -> None:
+        """Count frames."""
+        self._frames += count
 
     def add(self, data: bytes) -> Deviation | None:
         """Count bytes that were read, and give back what is wrong if all that came is too much."""
         self._bytes += len(data)
-        if self._bytes <= MOST_BYTES and self._frames <= MOST_FRAMES:
+        if self._bytes <= MOST_BYTES and self._frames <= self._most_frames:
             return None
         reason = f"{self._frames} frames, {self._bytes} bytes in all, came since the last request, and they do not end"
         return Deviation("FRAME-UNASKED", reason, data[:_SHOWN])

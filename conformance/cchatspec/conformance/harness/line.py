@@ -307,7 +307,7 @@ class Line:
     def _take(self, data: bytes) -> None:
         try:
             for frame in self._frames.feed(data):
-                self._intake.add_frame()
+                self._intake.add_frames()
                 self._log.received(self._number, frame_bytes(frame.type, frame.payload))
                 message, deviations = read_frame(frame)
                 self._accept(message, deviations)
