@@ -59,7 +59,7 @@ def running(server: Path, core: int, bug: str, seed: int) -> Iterator[Runner]:
     finally:
         runner.close()
         assert target.launcher is not None
-        target.launcher.stop()
+        target.launcher.close()
 
 
 def finding(seeds: int, server: Path, core: int) -> Iterator[Depth]:

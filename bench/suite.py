@@ -81,7 +81,7 @@ def main() -> None:
     try:
         pairs = [(cost(lambda: bare_loop(target)), cost(lambda: whole_suite(target, chosen))) for _ in range(rounds)]
     finally:
-        target.launcher.stop()
+        target.launcher.close()
     figures: dict[str, float] = {"cases": len(chosen), "rounds": rounds, "load": getloadavg()[0]}
     print(f"{len(chosen)} cases, {rounds} rounds")
     for kind in Cost._fields:

@@ -35,4 +35,4 @@ def start() -> Iterator[Start]:
         runner.close()
     for target in targets:
         assert target.launcher is not None
-        target.launcher.discard()
+        target.launcher.close()

@@ -17,7 +17,7 @@ from tests.conformance.conftest import CCHATSPEC
 
 from cchatspec.conformance.harness.target import Target
 from cchatspec.fuzz.campaign import seed_of
-from cchatspec.fuzz.events import Job
+from cchatspec.fuzz.events import Event, Job, Progress
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.session import Session
 from cchatspec.fuzz.trace import Trace
@@ -217,6 +217,16 @@ class Calm:
         return [Trace(script, triples=[("new", str(len(script.steps)), "x")]) for script in scripts]
 
 
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 ran: list[Script] = []
 
 
@@ -235,3 +245,22 @@ def test_the_same_seed_and_behaviour_give_the_same_inputs_and_no_other_seed_does
         return list(ran)
 
     assert (inputs(5) == inputs(other)) == (other == 5)
+
+
+def test_what_has_run_by_the_end_of_the_time_is_still_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, events = Clock(), list[Event]()
+
+    class Late(Calm):
+        def run_all(self, scripts: list[Script], is_known: object) -> list[Trace]:
+            clock.now += 2.0
+            return super().run_all(scripts, is_known)
+
+    monkeypatch.setattr("cchatspec.fuzz.session.Runner", Late)
+    monkeypatch.setattr("cchatspec.fuzz.session.monotonic", clock)
+    monkeypatch.setattr("cchatspec.fuzz.session.open_target", lambda *_: Target("127.0.0.1", 1))
+    job = Job(address="127.0.0.1:1", seconds=1.0, seed=5, out=str(tmp_path), corpus=str(tmp_path / "none"))
+    Session(job, events.append, lambda: False).run()
+
+    assert [event.runs for event in events if isinstance(event, Progress)][-1] == Late.width

@@ -16,6 +16,7 @@ from cchatspec.fuzz.line import Journal, Line
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Body, Connect, Fence, Frame, HalfClose, Name, Proof, Reset, Script, Send, Step
 from cchatspec.fuzz.trace import Received, Sent
+from cchatspec.fuzz.transcript import script_size
 from cchatspec.spec import frame_bytes
 
 PLAIN = f"{shlex.quote(sys.executable)} {ROOT / 'tests/conformance/plain_server.py'} {{port}}"
@@ -70,6 +71,12 @@ def test_steps_that_do_not_wait_leave_in_one_write(start: Start) -> None:
 
     sent = [event.ms for event in trace.events if isinstance(event, Sent) and event.step > 2 and event.connection == 0]
     assert len(sent) == 6 and len(set(sent)) == 1
+
+
+def test_fences_count_for_the_size_of_a_script(start: Start) -> None:
+    trace = start(REFERENCE_COMMAND).run(script(Connect(0), Fence(0), registered=()))
+
+    assert script_size(trace) == sum(len(event.data) for event in trace.events if isinstance(event, Sent)) > 0
 
 
 def test_everything_before_a_half_close_is_answered(start: Start) -> None:

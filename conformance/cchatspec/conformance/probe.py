@@ -51,7 +51,7 @@ def probe(address: str | None, launch: str | None) -> Profile:
         limits = {} if target.gone else probe_limits(target)
     finally:
         if target.launcher is not None:
-            target.launcher.stop()
+            target.launcher.close()
     readings = {point: found.observed for point, found in results.open_points.items() if found.observed is not None}
     return Profile(readings, limits)
 

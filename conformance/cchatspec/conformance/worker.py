@@ -58,7 +58,7 @@ def run_job(job: Job, listener: Listener) -> None:
                 break
     finally:
         if target.launcher is not None:
-            target.launcher.stop()
+            target.launcher.close()
 
 
 def main() -> None:

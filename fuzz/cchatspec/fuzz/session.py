@@ -38,7 +38,7 @@ from cchatspec.fuzz.page import stimulus_of, wire_lines
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Script, script_json
 from cchatspec.fuzz.trace import Trace, Violation
-from cchatspec.fuzz.transcript import sent_frames
+from cchatspec.fuzz.transcript import script_size
 from cchatspec.fuzz.unconfirmed import Unconfirmed
 from cchatspec.fuzz.violations import violation_of
 from cchatspec.reports.campaign import Finding, Triple
@@ -132,9 +132,10 @@ class Session:
             scripts = [generator.next(corpus) for _ in range(self._width())]
             restarts = self._runner.restarts
             for trace in self._run(scripts):
-                self._take(trace, corpus, generator)
-                if self._is_over():
+                # What has run by the end of the time is still looked at.
+                if self._is_enough():
                     break
+                self._take(trace, corpus, generator)
             if generator.names >= MANY_NAMES and self._target.launcher is not None:
                 self._runner.renew()
                 self._history.clear()
@@ -176,11 +177,14 @@ class Session:
     def _is_over(self) -> bool:
         job = self._job
         return (
-            self._is_stopped()
+            self._is_enough()
             or (job.seconds is not None and monotonic() >= self._began + job.seconds)
             or (job.executions is not None and self._runner.executions >= job.executions)
-            or (job.findings is not None and self._new >= job.findings)
         )
+
+    def _is_enough(self) -> bool:
+        """Whether the user wants an end, or no more findings."""
+        return self._is_stopped() or (self._job.findings is not None and self._new >= self._job.findings)
 
     def _count(self, trace: Trace) -> None:
         self._runs += 1
@@ -299,12 +303,11 @@ class Session:
     def _finding(self, quarry: Quarry, at: tuple[float, int]) -> Finding:
         violation, trace = quarry.violation, quarry.trace
         name = id_of(violation.key)
-        sent = [event for events in sent_frames(trace).values() for event in events]
         return Finding(
             id=name,
             kind=violation.kind,
             title=title_of(violation),
-            minimised_bytes=sum(len(event.data) for event in sent),
+            minimised_bytes=script_size(trace),
             reproducer=os.path.join("findings", name, FILE),  # noqa: PTH118 (a text of the results)
             clause=violation.clause,
             state=violation.state,

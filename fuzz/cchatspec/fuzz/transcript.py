@@ -122,6 +122,11 @@ def sent_frames(trace: Trace) -> dict[int, list[Sent]]:
     return found
 
 
+def script_size(trace: Trace) -> int:
+    """How many bytes the steps of the script sent, their fences among them."""
+    return sum(len(event.data) for event in trace.events if isinstance(event, Sent) and event.step >= 0)
+
+
 def plan_of(trace: Trace) -> Plan:
     """The plan that does what was done in a run."""
     return _Planner(trace).plan()

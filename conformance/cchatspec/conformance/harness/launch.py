@@ -161,16 +161,10 @@ class Launcher:
         return True
 
     def close(self) -> None:
-        """End the process for good, and remove its folder and what it printed."""
+        """End the process for good, and remove its folder and what it printed; it cannot be started again."""
         self.stop()
         self._folder.cleanup()
         self._output.close()
-
-    def discard(self) -> None:
-        """End the process, and remove its folder and its output; it cannot be started again."""
-        self.stop()
-        self._output.close()
-        self._folder.cleanup()
 
     def tail(self) -> str:
         """The end of what the process printed."""
