@@ -170,6 +170,8 @@ _PORT = click.IntRange(0, 65535)
 @click.option("--port", default=4000, show_default=True, type=_PORT, help="Port; 0 takes a free one.")
 @click.option("--store", metavar="FILE", default=":memory:", show_default=True,
               help="Keep users and queued messages in FILE.")  # fmt: skip
+@click.option("--fsync/--no-fsync", default=True, show_default=True,
+              help="Confirm what is on disk and outlives a power cut, or earlier what outlives the process.")  # fmt: skip
 @click.option("--rate", metavar="N/s", show_default="200/s", help="Requests of each connection and user, or 'off'.")
 @click.option("--burst", type=_NUMBER, show_default="400", help="Requests that may come at once before --rate counts.")
 @click.option("--queue-limit", type=_NUMBER, show_default="1000", help="Messages that are kept for one user.")

@@ -1,9 +1,9 @@
 """The server is killed under load, over and over, and what it had acknowledged is accounted for.
 
 Clients register users and send messages to users who are away, while some of those come and fetch theirs; at a random moment the
-process gets SIGKILL. It is started again on the same file, and at the end every acknowledged registration has to be there with
-its key, and every message that was acknowledged as queued has to have arrived, with the body that it was sent with. After a kill
-a message may come again, with the same id; without one it may not.
+process gets SIGKILL. It is started again on the same file, now and then without fsync, and at the end every acknowledged
+registration has to be there with its key, and every message that was acknowledged as queued has to have arrived, with the body
+that it was sent with. After a kill a message may come again, with the same id; without one it may not.
 """
 
 from __future__ import annotations
@@ -204,8 +204,9 @@ class Load:
                     self._account.missing_users.append(name)
 
 
-async def start(store: Path) -> tuple[asyncio.subprocess.Process, int]:
+async def start(store: Path, *, fsync: bool = True) -> tuple[asyncio.subprocess.Process, int]:
     options = ["serve", "--port", "0", "--store", str(store), "--rate", "off", "--log-level", "error"]
+    options += [] if fsync else ["--no-fsync"]
     program = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "cchatspec.cli", *options, stdout=asyncio.subprocess.PIPE
     )
@@ -217,7 +218,7 @@ async def start(store: Path) -> tuple[asyncio.subprocess.Process, int]:
 async def kill_again_and_again(store: Path, account: Account) -> None:
     chance = random.Random(account.seed)
     while account.kills < KILLS:
-        program, port = await start(store)
+        program, port = await start(store, fsync=chance.random() < 0.5)
         load = Load(account, port, chance)
         clients = [*map(load.send, range(SENDERS)), *(load.fetch() for _ in range(FETCHERS))]
         running = [asyncio.ensure_future(client) for client in clients]

@@ -80,6 +80,14 @@ def test_commits_outlive_a_power_cut(store: Store) -> None:
     assert pragma == {"journal_mode": "wal", "synchronous": 2}
 
 
+def test_without_fsync_commits_wait_for_no_disk(path: str) -> None:
+    store = Store(path, fsync=False)
+    (synchronous,) = store._database.execute("PRAGMA synchronous").fetchone()
+    store.close()
+
+    assert synchronous == 0
+
+
 def test_a_store_in_use_is_refused(store: Store, path: str) -> None:
     with pytest.raises(StoreError, match="locked"):
         Store(path)

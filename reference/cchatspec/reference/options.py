@@ -27,6 +27,7 @@ class Options(Struct, frozen=True, kw_only=True):
         host: the address or name to listen on.
         port: the port; 0 takes a free one.
         store: the file that holds what outlives the server; ":memory:" holds nothing.
+        fsync: whether what is confirmed is on disk.
         limits: how much is taken of everything.
         log_format: "console" or "json".
         log_level: "debug", "info", "warning" or "error".
@@ -37,6 +38,7 @@ class Options(Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 4000
     store: str = ":memory:"
+    fsync: bool = True
     limits: Limits = Limits()
     log_format: str = "console"
     log_level: str = "info"

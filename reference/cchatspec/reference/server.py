@@ -59,6 +59,7 @@ class Server:
         host: the address or name to listen on.
         port: the port; 0 takes a free one, which `port` then tells.
         store: the file that holds what outlives the server; ":memory:" holds nothing.
+        fsync: whether what is confirmed is on disk, and not only in the hands of the operating system.
         limits: how much is taken of everything.
         journal: where the server says what happens; nowhere, if it is not given.
 
@@ -76,6 +77,7 @@ class Server:
         port: int = 0,
         *,
         store: str = IN_MEMORY,
+        fsync: bool = True,
         limits: Limits | None = None,
         journal: Journal | None = None,
     ) -> None:
@@ -86,6 +88,7 @@ class Server:
         self._high_water = self.limits.high_water
         self.buffer = min(_BUFFER, self._high_water)
         self._store_path = store
+        self._fsync = fsync
         self._store: Store | None = None
         self._writer: Writer | None = None
         self._peers: dict[int, Peer] = {}
@@ -112,7 +115,7 @@ class Server:
         self.failed: asyncio.Future[StoreError] = self._loop.create_future()
         snapshot = Snapshot()
         if self._store_path != IN_MEMORY:
-            self._store = Store(self._store_path)
+            self._store = Store(self._store_path, fsync=self._fsync)
         try:
             if self._store is not None:
                 snapshot = self._store.snapshot()

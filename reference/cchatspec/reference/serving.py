@@ -43,7 +43,14 @@ def serve(options: Options, announce: Callable[[str], None]) -> None:
     _allow_many_connections()
     _collect_rarely()
     journal = structured(options.log_format, options.log_level)
-    server = Server(options.host, options.port, store=options.store, limits=options.limits, journal=journal)
+    server = Server(
+        options.host,
+        options.port,
+        store=options.store,
+        fsync=options.fsync,
+        limits=options.limits,
+        journal=journal,
+    )
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(server, options, journal, announce))

@@ -1,7 +1,7 @@
 """What outlives the server: users, queued messages and the ids in use, in one SQLite file.
 
-The write-ahead log with `synchronous=FULL` makes a commit outlive a power cut. The file is locked while a server uses it. The
-store knows nothing of connections; it takes the core's writes and gives a snapshot.
+The write-ahead log with `synchronous=FULL` makes a commit outlive a power cut, and with `synchronous=OFF` the process. The file is
+locked while a server uses it. The store knows nothing of connections; it takes the core's writes and gives a snapshot.
 """
 
 from __future__ import annotations
@@ -46,12 +46,13 @@ class Store:
 
     Args:
         path: the file, which is made if it is not there.
+        fsync: whether a commit waits until it is on disk.
 
     Raises:
         StoreError: the path cannot be written, another server uses the file, or it is no store of this version.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, fsync: bool = True) -> None:
         self.path = path
         if not path:
             raise StoreError("cannot open the store: its path is empty")
@@ -60,7 +61,7 @@ class Store:
         except sqlite3.Error as error:
             raise StoreError(f"cannot open the store {path}: {error}") from None
         try:
-            self._prepare()
+            self._prepare(fsync=fsync)
         except sqlite3.Error as error:
             self._database.close()
             raise StoreError(f"cannot use the store {path}: {error}") from None
@@ -68,13 +69,13 @@ class Store:
             self._database.close()
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, fsync: bool) -> None:
         run = self._database.execute
         run("PRAGMA locking_mode = EXCLUSIVE")
         run("PRAGMA foreign_keys = ON")
         is_new = self._is_new()
         run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")
+        run(f"PRAGMA synchronous = {'FULL' if fsync else 'OFF'}")
         # Takes the lock, and shows that the file can be written.
         run("BEGIN IMMEDIATE")
         for statement in _TABLES if is_new else ("UPDATE counter SET next_id = next_id",):
