@@ -1,6 +1,6 @@
 """What outlives the server: users, queued messages and the ids in use, in one SQLite file.
 
-The write-ahead log with `synchronous=FULL` makes a commit outlive a power cut, and with `synchronous=OFF` the process. The file is
+A commit outlives a power cut by the write-ahead log with `synchronous=FULL`, and the process with `synchronous=OFF`. The file is
 locked while a server uses it. The store knows nothing of connections; it takes the core's writes and gives a snapshot.
 """
 
