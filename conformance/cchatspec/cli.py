@@ -12,7 +12,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -33,7 +32,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("cchatspec"), prog_name="cchatspec")
+@click.version_option(package_name="cchatspec", prog_name="cchatspec")
 def cli() -> None:
     """Test implementations of the C-Chat network protocol."""
 
