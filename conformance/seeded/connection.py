@@ -27,8 +27,8 @@ _LINGER_S = 2.0
 #: How long before a reset a client that floods has to take the word of the limit in, in seconds.
 _HEARD_S = 0.1
 
-#: How long a fault blocks everybody at a time, in seconds, and the unsent bytes from which it does.
-_BLOCK_S = 1.2
+#: How long a fault blocks everybody at most, in seconds, and the unsent bytes from which it does.
+_BLOCK_S = 30.0
 _FULL = 64 << 10
 
 #: What a fault takes for a full buffer, in bytes.

@@ -40,6 +40,7 @@ class Scripted:
     act: Callable[[socket.socket], None]
     deadline: float = 0.3
     notes: list[Deviation] = field(default_factory=list)
+    paces: int = 0
     manners: Manners = field(default_factory=Manners)
     kept: list[socket.socket] = field(default_factory=list)
     peers: list[Peer] = field(default_factory=list)
@@ -63,6 +64,10 @@ class Scripted:
 
     def saw(self, message: Message) -> None:
         pass
+
+    def pace(self) -> bool:
+        self.paces += 1
+        return True
 
     def peer(self, account: Account | None = None) -> Peer:
         self.peers.append(Peer(self, account or Account(b"alice"), WireLog()))
@@ -353,3 +358,27 @@ def test_of_a_flood_the_first_frames_are_kept(scripted: Start) -> None:
     peer.until_fence()
 
     assert len(peer._log.entries) < 2 * KEPT_FRAMES
+
+
+def answers_the_first_of_each_read(sock: socket.socket) -> None:
+    """A server that takes what one recv returns for one request."""
+    while sock.recv(4096):
+        sock.sendall(build(PublicKeyResponse(0)))
+
+
+def test_requests_to_a_target_that_answers_one_at_a_time_are_sent_one_at_a_time(scripted: Start) -> None:
+    server = scripted(lambda sock: None)
+    server.manners.one_at_a_time = True
+    server.peer().send(*[GetPublicKey(b"x")] * 3)
+
+    assert server.paces == 2
+
+
+def test_what_has_its_reply_is_not_waited_for_again(scripted: Start) -> None:
+    server = scripted(answers_the_first_of_each_read)
+    server.manners.one_at_a_time = True
+    peer = server.peer()
+    peer.request(GetPublicKey(b"x"))
+    peer.request(GetPublicKey(b"x"))
+
+    assert server.paces == 0

@@ -105,6 +105,15 @@ def test_a_fault_is_found_by_its_clause(judge: Judge, name: str) -> None:
     assert verdict.clauses("fail") == {clause}
 
 
+@pytest.mark.parametrize("name", ["one-read-one-frame", "rest-waits-for-more"])
+def test_who_answers_one_request_at_a_time_is_judged_by_requests_that_come_one_at_a_time(
+    judge: Judge, name: str
+) -> None:
+    verdict = judge(*launch("--fault", name), "--select", "FRAME-ORDER", "--select", "SEND-*", "--select", "QUEUE-*")
+
+    assert verdict.clauses("fail") | verdict.clauses("warn") == {"FRAME-SEGMENT"}
+
+
 def test_the_right_server_passes_a_family_under_other_readings(judge: Judge) -> None:
     points = ["queued-delivery=login", "second-session=both", "after-malformed=closes", "name-alphabet=portable"]
     words = [word for point in points for word in ("--point", point)]

@@ -91,6 +91,7 @@ def connect(target: Target, log: WireLog) -> Iterator[Connect]:
 
     def open_one(account: Account | None = None, who: str = "", *, elsewhere: bool = False) -> Peer:
         target.require("REG-OK")
+        target.foundation("FRAME-SEGMENT")  # by which it is known how to send
         peers.append(
             Peer(target, account or target.new_account(f"{who or 'user'}{hint}"), log, who, elsewhere=elsewhere)
         )

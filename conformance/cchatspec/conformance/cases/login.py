@@ -299,10 +299,11 @@ def test_online_after_the_first_is_lost(listing: None, alice: Peer, bob: Peer, c
 
 
 @clause("LOGIN-STATUS")
-def test_delivery_to_the_second_session(sending: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+def test_delivery_to_the_second_session(sending: None, alice: Peer, bob: Peer, connect: Connect, login: Login) -> None:
     """A message to a user whose first session ended reaches the second"""
     second = second_session(alice, connect(alice.account))
     alice.drop()
+    login()
 
     assert deliver(bob, second, b"hello") == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"hello")
 

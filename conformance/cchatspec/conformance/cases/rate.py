@@ -24,7 +24,15 @@ FLOOD = 4000
 
 
 def flood(busy: Peer) -> Reply:
-    """The first thing that a flood of requests brings and that is no reply to one of them."""
+    """The first thing that a flood of requests brings and that is no reply to one of them.
+
+    Raises:
+        Blocked: the target does not answer requests that come together.
+    """
+    if busy.manners.one_at_a_time:
+        raise Blocked(
+            "FRAME-SEGMENT", "a flood is requests that come together, and the target does not answer them all"
+        )
     served = PublicKeyResponse(1, busy.account.public_key)
     busy.expects_limit = True
     busy.send(*[GetPublicKey(busy.name)] * FLOOD)

@@ -27,7 +27,7 @@ from cchatspec.conformance.harness.expect import (
 from cchatspec.conformance.harness.outcomes import Blocked, Reply, unreadable
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
 from cchatspec.conformance.harness.reading import Deviation
-from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, entries, flip_bit, listed
+from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, entries, flip_bit, listed, up_to_an_ending
 from cchatspec.conformance.harness.wirelog import WireLog
 from cchatspec.spec import (
     AckStatus,
@@ -185,6 +185,20 @@ def _refuse(target: Target, log: WireLog) -> Observed:
     return came, expected
 
 
+def _together(target: Target, log: WireLog) -> Observed:
+    """The replies to two requests in one write, if both are answered when they are sent one after the other."""
+    expected = [RegisterResponse(ANYTHING, ANYTHING)] * 2
+    peer = _newcomer(target, log, "newcomer")
+    if [peer.register(), peer.register()] == expected:
+        peer.send_at_once(*[RegisterUser(peer.name, peer.account.public_key)] * 2)
+        came = up_to_an_ending(peer, 2)
+        target.manners.one_at_a_time = came != expected
+    else:
+        came = list(expected)
+    peer.close()
+    return came, expected
+
+
 def _challenge(target: Target, log: WireLog) -> Observed:
     peer = _newcomer(target, log, "newcomer")
     reply = peer.ask()
@@ -339,6 +353,7 @@ FOUNDATIONS = {
     "AUTH-KEY": Step(
         "REG-OK", _gate, "users who are not logged in get the keys of others, so that it can't be seen who is logged in"
     ),
+    "FRAME-SEGMENT": Step("REG-OK", _together, "requests that come together are not all answered"),
     "LOGIN-CHALLENGE": Step("REG-OK", _challenge, "no challenge can be had"),
     "LOGIN-REFUSE": Step("LOGIN-CHALLENGE", _refuse, "proofs that prove nothing open sessions"),
     "LOGIN-PROOF": Step("LOGIN-CHALLENGE", _proof, "nobody can log in"),

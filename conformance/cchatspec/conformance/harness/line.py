@@ -70,6 +70,9 @@ class Surroundings(Protocol):
     def saw(self, message: Message) -> None:
         """Remember what later cases need to know."""
 
+    def pace(self) -> bool:
+        """Let the target read what was sent so far: wait for an answer on another connection, and tell whether it came."""
+
 
 class Line:
     """One connection. With `elsewhere` it comes from a second address of the loopback interface, if the target listens there.
@@ -102,6 +105,8 @@ class Line:
         self._frames = self._reader()
         self._intake = Intake()
         self._late = 0
+        self._is_unread = False
+        self._is_paced = True
         self._unasked = self._target.manners.greeting
         self._number = self._log.new_connection(who)
         self._socket = self._connect()
@@ -144,7 +149,15 @@ class Line:
     # Sending
 
     def send(self, *messages: Message) -> None:
-        """Send messages in one write."""
+        """Send messages in one write, or one after the other to a target that needs that."""
+        if len(messages) == 1 or not self.manners.one_at_a_time:
+            self.send_at_once(*messages)
+            return
+        for message in messages:
+            self.send_bytes(build(message))
+
+    def send_at_once(self, *messages: Message) -> None:
+        """Send messages in one write, whatever the target needs."""
         self.send_bytes(b"".join(build(message) for message in messages))
 
     def send_raw(self, kind: int, payload: bytes, length: int | None = None) -> None:
@@ -153,6 +166,9 @@ class Line:
 
     def send_bytes(self, data: bytes, purpose: str = "") -> None:
         """Send any bytes in one write. A connection that has ended shows when its replies are read."""
+        if self._is_unread and self._is_paced and self.manners.one_at_a_time:
+            self._is_paced = self._target.pace()
+        self._is_unread = True
         self._log.sent(self._number, data, purpose)
         self._intake.restart()
         try:
@@ -183,6 +199,7 @@ class Line:
             while self._inbox:
                 reply = self._inbox.popleft()
                 if not isinstance(reply, StatusUpdate):
+                    self._is_unread = bool(self._inbox)
                     return reply
                 self.updates.append(reply)
             if (ending := self._read(until)) is not None:

@@ -52,12 +52,14 @@ class Manners:
         counts_header: whether the lengths in headers count the header's own bytes.
         settled: whether the first reply has come, by which the second is told.
         registers_apart: whether a user is best logged in on another connection than the one that registered them.
+        one_at_a_time: whether of requests that come together the target answers the first alone, or the others late.
         lists_present_only: whether users who are not logged in are missing in the list.
     """
 
     greeting: int = 0
     counts_header: bool = False
     settled: bool = False
+    one_at_a_time: bool = False
     registers_apart: bool = False
     lists_present_only: bool = False
 

@@ -92,6 +92,7 @@ class Target:
     first_time: tuple[int, float] | None = None
     parked: Parked | None = None
     _resident: Account | None = None
+    _pacer: Peer | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -224,6 +225,26 @@ class Target:
             return True
         finally:
             peer.close()
+
+    def pace(self) -> bool:
+        """Let the target read what was sent so far: wait for answers on another connection, and tell whether they came."""
+        if self.gone or self._resident is None:
+            return False
+        return self._pacer_answers() or self._pacer_answers()
+
+    def _pacer_answers(self) -> bool:
+        """Whether the connection that only waits is answered; if not, there will be another one."""
+        assert self._resident is not None
+        try:
+            self._pacer = self._pacer or Peer(self, self._resident, WireLog(), "pacer")
+            # While the second is answered, also a target with a thread for each connection has had its time.
+            is_answered = not any(isinstance(self._pacer.register(), Ending) for _ in range(2))
+        except (Blocked, RateLimited):
+            is_answered = False
+        if not is_answered and self._pacer is not None:
+            self._pacer.close()
+            self._pacer = None
+        return is_answered
 
     def bury(self, case: str) -> str:
         """Say how the target ended after a case, and start it again if it was launched."""
