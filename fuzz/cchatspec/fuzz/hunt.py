@@ -53,6 +53,9 @@ RETURN_S = 5.0
 _GRACE_S = 2.0
 _LAST_S = 4.0
 
+#: So many seconds after the end nothing more is looked into.
+LATE_S = _GRACE_S + _LAST_S
+
 
 @dataclass(frozen=True, slots=True)
 class Quarry:
@@ -179,7 +182,7 @@ class Hunt:
         shown = done = 0
         seen: Quarry | None = None
         for _ in range(times):
-            if done and (self._is_stopped() or monotonic() > self._ends + _GRACE_S + _LAST_S):
+            if done and (self._is_stopped() or monotonic() > self._ends + LATE_S):
                 break
             if not self.is_there():
                 break

@@ -67,6 +67,8 @@ class Setting:
     closes_at_end: bool = True
     #: Silence is believed early, since what comes of it is tried again with patience.
     hurries: bool = False
+    #: Silence is believed after the first wait, since whoever meets it is tried again without the others.
+    in_crowd: bool = False
 
     @property
     def patience(self) -> float:
@@ -180,12 +182,12 @@ class Line:
         """Read until all that is certain has come, or until a condition holds; tells whether it has.
 
         Without it, False means that the target is silent: nothing came before the deadline, nor in the second wait, which is
-        left out if we are not `patient`.
+        left out if we are not `patient`, or what is met is tried again.
         """
         deadline = self.setting.deadline
         if self._wait(self.setting.patience, until):
             return True
-        if not patient or self.setting.hurries:
+        if not patient or self.setting.hurries or self.setting.in_crowd:
             return False
         for other in others:
             other.pump(0)

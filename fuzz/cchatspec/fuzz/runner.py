@@ -80,6 +80,7 @@ class Runner:
         self._recent: deque[Script] = deque(maxlen=2 * WIDTH)
         self._before: Flight | None = None
         self._hurries = False
+        self._is_silent = False
         self._begin()
 
     # Starting
@@ -168,6 +169,7 @@ class Runner:
 
     def _alone(self, script: Script, *, thorough: bool = False) -> Flight:
         self.model.begin()
+        self._is_silent = False
         flight = self._boarded(script)
         flight.go()
         if (not flight.is_doubtful or self._serves(flight)) and flight.is_played:
@@ -246,13 +248,10 @@ class Runner:
         if len(scripts) == 1:
             self._adapt(is_crowd=False)
             return [self.run(scripts[0])]
-        self.model.begin()
-        flights = [self._boarded(script) for script in scripts]
-        at_once([flight.go for flight in flights])
-        if any(flight.is_doubtful for flight in flights) and (how := self._down(flights)) is not None:
+        flights, how = self._crowd(scripts)
+        if how is not None:
             return self._run_down(flights, how)
         journal = Journal()
-        at_once([partial(self._host.collect, flight.cast, flight.journal) for flight in flights if flight.is_played])
         self._afterwards(flights, journal, thorough=False)
         if journal.book.violations and (how := self._down(flights)) is not None:
             return self._run_down(flights, how)
@@ -263,6 +262,22 @@ class Runner:
         seen = [self._again(flights, flight, is_known) for flight in flights]
         self._adapt(is_crowd=any(is_crowd for _, is_crowd in seen))
         return [trace for trace, _ in seen] + self._noticed(flights, journal, is_known)
+
+    def _crowd(self, scripts: Sequence[Script]) -> tuple[list[Flight], str | None]:
+        """Several scripts at the same time, and how the target went down under them, None if it did not."""
+        self.model.begin()
+        self._is_silent = False
+        flights = [self._boarded(script) for script in scripts]
+        self.setting.in_crowd = True
+        try:
+            at_once([flight.go for flight in flights])
+            how = self._down(flights) if any(flight.is_doubtful for flight in flights) else None
+            if how is None:
+                played = [flight for flight in flights if flight.is_played]
+                at_once([partial(self._host.collect, flight.cast, flight.journal) for flight in played])
+        finally:
+            self.setting.in_crowd = False
+        return flights, how
 
     def _adapt(self, *, is_crowd: bool) -> None:
         """Run half as many at the same time from now on if that was too many, else one more."""
@@ -309,7 +324,12 @@ class Runner:
             blamed.output = launcher.tail()
             self.restarts += 1
             self.renew()
-            traces = [self.run(flight.trace.script) for flight in flights]
+            # Who stood still in a hurry is asked again with patience before anybody is told.
+            self.hurries = True
+            try:
+                traces = [self.run(flight.trace.script) for flight in flights]
+            finally:
+                self.hurries = False
         is_shown = any(violation.kind in ("crash", "hang") for trace in traces for violation in trace.violations)
         return traces if is_shown or not how else [*traces, blamed]
 
@@ -345,7 +365,7 @@ class Runner:
         """How the target went down; None if it lives, and empty if it only stands still."""
         launcher = self.target.launcher
         # A process that is about to end may still accept, so only an answer shows that it lives.
-        if not (launcher is not None and launcher.died) and self.alive():
+        if not (launcher is not None and launcher.died) and not self._is_silent and self.alive():
             return None
         if launcher is not None and launcher.ends_within(_DYING_S):
             return f"the process ended with {launcher.how_it_ended()}"
@@ -366,7 +386,8 @@ class Runner:
         return answered
 
     def _probe(self) -> str:
-        return "a fresh connection is answered" if self.alive() else "a fresh connection is not answered either"
+        self._is_silent = not self.alive()
+        return "a fresh connection is not answered either" if self._is_silent else "a fresh connection is answered"
 
     def _ask_pair(self, journal: Journal, *, thorough: bool) -> None:
         self._since_pair = 0

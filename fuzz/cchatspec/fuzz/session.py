@@ -31,7 +31,7 @@ from cchatspec.fuzz.findings import (
     write_finding,
 )
 from cchatspec.fuzz.generate import MANY_NAMES, Generator
-from cchatspec.fuzz.hunt import HISTORY, LONGEST_S, UNSURE, Hunt, Quarry
+from cchatspec.fuzz.hunt import HISTORY, LATE_S, LONGEST_S, UNSURE, Hunt, Quarry
 from cchatspec.fuzz.joining import interleave
 from cchatspec.fuzz.memory import Memory
 from cchatspec.fuzz.page import stimulus_of, wire_lines
@@ -74,6 +74,7 @@ class Session:
         self._tell = listener
         self._is_stopped = is_stopped
         self._began = monotonic()
+        self._ends = inf if job.seconds is None else self._began + job.seconds
         self._folder = Path(job.out) / "findings"
         self._unconfirmed = Unconfirmed(Path(job.out))
         self._triples: Counter[tuple[str, str, str]] = Counter()
@@ -97,9 +98,8 @@ class Session:
         self._target = open_target(self._job.address, self._job.launch)
         try:
             self._runner = Runner(self._target, self._job.seed)
-            ends = inf if self._job.seconds is None else self._began + self._job.seconds
-            self._hunt = Hunt(self._runner, self._is_stopped, self._count, ends)
-            self._memory = Memory(self._runner, self._job.pid, self._is_stopped, self._count, ends)
+            self._hunt = Hunt(self._runner, self._is_stopped, self._count, self._ends)
+            self._memory = Memory(self._runner, self._job.pid, self._is_stopped, self._count, self._ends)
             self._tell(Opened(self._target_info().address))
             self._tell(self._end(corpus))
         finally:
@@ -133,7 +133,7 @@ class Session:
             restarts = self._runner.restarts
             for trace in self._run(scripts):
                 # What has run by the end of the time is still looked at.
-                if self._is_enough():
+                if self._is_enough() or monotonic() > self._ends + LATE_S:
                     break
                 self._take(trace, corpus, generator)
             if generator.names >= MANY_NAMES and self._target.launcher is not None:
@@ -178,7 +178,7 @@ class Session:
         job = self._job
         return (
             self._is_enough()
-            or (job.seconds is not None and monotonic() >= self._began + job.seconds)
+            or monotonic() >= self._ends
             or (job.executions is not None and self._runner.executions >= job.executions)
         )
 
