@@ -94,9 +94,10 @@ def run(words: list[str], seconds: float, enough: Path | None = None) -> subproc
 
 
 def prove_bug(bug: Bug, seconds: float, seed: int, boofuzz: str, known: Entry | None = None) -> Entry:
-    """Both tools against one bug; what is `known` of boofuzz is not asked again."""
+    """Both tools against one bug; what is `known` of boofuzz is not asked again, and what came too late does not count."""
     results = campaign(launch("--rate", "off", "--bug", bug.name), seconds, seed, first=True)
-    found = min(results["findings"], key=lambda finding: finding["found_s"], default=None)
+    in_time = [finding for finding in results["findings"] if finding["found_s"] <= seconds]
+    found = min(in_time, key=lambda finding: finding["found_s"], default=None)
     ours = {"executions": results["executions"], "found_s": None}
     if found is not None:
         keys = ("found_s", "found_execution", "kind", "title", "shown", "replays")

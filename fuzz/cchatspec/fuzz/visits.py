@@ -14,14 +14,21 @@ from cchatspec.fuzz import frames
 from cchatspec.fuzz.boundaries import LARGE, SMALL
 from cchatspec.fuzz.dice import Dice
 from cchatspec.fuzz.draft import KNOWN, UNKNOWN, Draft
+from cchatspec.fuzz.requests import SURE_SIZE
 from cchatspec.fuzz.script import Frame, Script
 
 _OTHER, _SELF = KNOWN[0], UNKNOWN[0]
 
+#: What a SEND_MESSAGE may have beside its body: the header, the longest name, and two lengths.
+_BESIDES: Final = 5 + 1 + 255 + 2
+
+#: Bodies with which a request is long, and which every server takes, so that what comes of one has another reason than its size.
+_LONG: Final = tuple(size for size in LARGE if size + _BESIDES <= SURE_SIZE)
+
 #: One of each request that a user can make, and two of that whose size says most.
 _REQUESTS: Final[tuple[Callable[[Draft], Frame], ...]] = (
     lambda draft: frames.send(_OTHER, draft.body(draft.dice.one(SMALL))),
-    lambda draft: frames.send(_OTHER, draft.body(draft.dice.one(LARGE))),
+    lambda draft: frames.send(_OTHER, draft.body(draft.dice.one(_LONG))),
     lambda draft: frames.set_status(1 + draft.dice.below(2)),
     lambda draft: frames.get_key(_OTHER),
     lambda draft: frames.POLL,
