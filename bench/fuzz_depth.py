@@ -144,7 +144,7 @@ def crowded(seed: int) -> Script:
         frames.ask("z"),
         frames.prove("z"),
         frames.set_status(2),
-        frames.send("a", Body(99, 1000)),
+        frames.send("a", Body(99, 700)),
     ]
     steps: list[Connect | Send] = [Connect(0), Connect(1), Connect(2)]
     lines = {1: Line(1), 2: Line(2)}
