@@ -382,3 +382,12 @@ def test_what_has_its_reply_is_not_waited_for_again(scripted: Start) -> None:
     peer.request(GetPublicKey(b"x"))
 
     assert server.paces == 0
+
+
+def test_messages_that_come_twice_from_a_target_are_read_once(scripted: Start) -> None:
+    one, other = (IncomingMessage(number, b"bob", 1, b"hello") for number in (7, 8))
+    server = scripted(sends(*map(build, [one, one, one, one, other, other])))
+    server.manners.doubled.add(IncomingMessage)
+    peer = server.peer()
+
+    assert [peer.receive() for _ in range(4)] == [one, one, other, Ending.DEADLINE]

@@ -18,6 +18,7 @@ from cchatspec.conformance.harness.steps import (
     poll,
     send_all,
     starts,
+    strictly,
     up_to_an_ending,
 )
 from cchatspec.conformance.harness.target import Target
@@ -60,7 +61,7 @@ def test_one_for_each(sending: None, alice: Peer, bob: Peer) -> None:
 @clause("SEND-ACK")
 def test_no_second_one(sending: None, alice: Peer, bob: Peer) -> None:
     """One message gets one acknowledgement"""
-    alice.send(SendMessage(bob.name, b"hello"))
+    strictly(alice).send(SendMessage(bob.name, b"hello"))
 
     assert alice.until_fence() == [acknowledged(AckStatus.DELIVERED)]
 
@@ -261,7 +262,7 @@ def test_pushed_once(sending: None, alice: Peer, bob: Peer) -> None:
     """A message that was pushed does not come again"""
     alice.send_message(bob.name, b"once")
 
-    assert bodies(picked(bob.until_fence(), IncomingMessage)) == [b"once"]
+    assert bodies(picked(strictly(bob).until_fence(), IncomingMessage)) == [b"once"]
 
 
 @clause("SEND-ONCE")

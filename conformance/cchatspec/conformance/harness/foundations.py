@@ -250,6 +250,7 @@ def _key(target: Target, log: WireLog) -> Observed:
 def _ack(target: Target, log: WireLog) -> Observed:
     sender, recipient = user(target, log, "sender"), user(target, log, "recipient")
     reply = sender.send_message(recipient.name, b"hello")
+    _look_for_a_second(target, sender, reply, "SEND-ACK", "one message is acknowledged twice")
     sender.close()
     recipient.close()
     return reply, acknowledged(AckStatus.DELIVERED)
@@ -259,9 +260,17 @@ def _push(target: Target, log: WireLog) -> Observed:
     sender, recipient = user(target, log, "sender"), user(target, log, "recipient")
     sender.send_message(recipient.name, b"hello")
     reply = recipient.receive()
+    _look_for_a_second(target, recipient, reply, "SEND-ONCE", "a message that was sent once is pushed twice")
     sender.close()
     recipient.close()
     return reply, IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"hello")
+
+
+def _look_for_a_second(target: Target, peer: Peer, first: Reply, clause: str, how: str) -> None:
+    """If the same message comes twice, take note of that, and leave each second one out from then on."""
+    if isinstance(first, Message) and first in peer.until_fence():
+        target.manners.doubled.add(type(first))
+        target.note(Deviation(clause, how, build(first)))
 
 
 def _queue(target: Target, log: WireLog) -> Observed:

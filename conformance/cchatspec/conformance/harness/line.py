@@ -106,6 +106,7 @@ class Line:
         self._intake = Intake()
         self._late = 0
         self._is_unread = False
+        self._first_of_two: Message | None = None
         self._is_paced = True
         self._unasked = self._target.manners.greeting
         self._number = self._log.new_connection(who)
@@ -358,7 +359,17 @@ class Line:
         if self._unasked and self.lenient:
             self._unasked -= 1
             return
+        if self._is_second_of_two(reply):
+            return
         self._inbox.append(reply)
+
+    def _is_second_of_two(self, reply: Message | Unreadable) -> bool:
+        """Whether a message is left out, as one that comes twice from this target and was given out before."""
+        if not self.lenient or type(reply) not in self.manners.doubled:
+            return False
+        is_second = reply == self._first_of_two
+        self._first_of_two = None if is_second or isinstance(reply, Unreadable) else reply
+        return is_second
 
     def read_slowly(self) -> None:
         """Shrink the receive buffer, for a case that will not read."""

@@ -6,7 +6,7 @@ A slip is noted as a deviation from its clause and fails there, once. What stand
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cchatspec.conformance.harness.outcomes import Unreadable
 from cchatspec.spec import (
@@ -54,6 +54,7 @@ class Manners:
         registers_apart: whether a user is best logged in on another connection than the one that registered them.
         one_at_a_time: whether of requests that come together the target answers the first alone, or the others late.
         lists_present_only: whether users who are not logged in are missing in the list.
+        doubled: the types of messages of which each comes twice.
     """
 
     greeting: int = 0
@@ -62,6 +63,7 @@ class Manners:
     one_at_a_time: bool = False
     registers_apart: bool = False
     lists_present_only: bool = False
+    doubled: set[type[Message]] = field(default_factory=set)
 
 
 class HeaderCountingReader(FrameReader):
