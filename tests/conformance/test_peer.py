@@ -14,6 +14,7 @@ import pytest
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, RateLimited, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.reading import Deviation, Manners
+from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.harness.wirelog import KEPT_FRAMES, WireLog
 from cchatspec.spec import (
     Error,
@@ -391,3 +392,19 @@ def test_messages_that_come_twice_from_a_target_are_read_once(scripted: Start) -
     peer = server.peer()
 
     assert [peer.receive() for _ in range(4)] == [one, one, other, Ending.DEADLINE]
+
+
+def test_the_connection_by_which_a_target_is_given_time_waits_for_nobody(scripted: Start) -> None:
+    def act(sock: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while sock.recv(4096):
+                sock.sendall(build(RegisterResponse(0, 2)) * 2)
+
+    target = Target(*scripted(act).address)
+    target.manners.one_at_a_time = True
+    target.settle(Account(b"alice"), 0.001)
+    is_given = target.pace()
+    assert target._pacer is not None
+    target._pacer.close()
+
+    assert is_given

@@ -287,12 +287,8 @@ class Hunt:
             raise Stop
         if fresh:
             self._runner.renew()
-        # What is found in a hurry is replayed with patience before anybody is told.
-        self._runner.hurries = True
-        try:
+        with self._runner.in_a_hurry():
             return self._run(script, before, violation) is not None
-        finally:
-            self._runner.hurries = False
 
     def _run(self, script: Script, before: Sequence[Script], violation: Violation) -> Quarry | None:
         for one in before:

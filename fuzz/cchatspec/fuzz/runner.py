@@ -9,7 +9,8 @@ again does.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 
@@ -115,14 +116,14 @@ class Runner:
             return line.link.ended.value
         return "its answers cannot be read" if line.tracker.has_answered else "no reply before the deadline"
 
-    @property
-    def hurries(self) -> bool:
-        """Whether silence is believed early; for runs that others follow with patience."""
-        return self._hurries
-
-    @hurries.setter
-    def hurries(self, hurries: bool) -> None:
-        self._hurries = self.setting.hurries = hurries
+    @contextmanager
+    def in_a_hurry(self) -> Iterator[None]:
+        """Believe silence early; for runs that others follow with patience before anybody is told."""
+        self._hurries = self.setting.hurries = True
+        try:
+            yield
+        finally:
+            self._hurries = self.setting.hurries = False
 
     def renew(self) -> None:
         """A fresh start: a launched target is started again, and all names and connections are new.
@@ -324,12 +325,8 @@ class Runner:
             blamed.output = launcher.tail()
             self.restarts += 1
             self.renew()
-            # Who stood still in a hurry is asked again with patience before anybody is told.
-            self.hurries = True
-            try:
+            with self.in_a_hurry():
                 traces = [self.run(flight.trace.script) for flight in flights]
-            finally:
-                self.hurries = False
         is_shown = any(violation.kind in ("crash", "hang") for trace in traces for violation in trace.violations)
         return traces if is_shown or not how else [*traces, blamed]
 

@@ -24,15 +24,7 @@ FLOOD = 4000
 
 
 def flood(busy: Peer) -> Reply:
-    """The first thing that a flood of requests brings and that is no reply to one of them.
-
-    Raises:
-        Blocked: the target does not answer requests that come together.
-    """
-    if busy.manners.one_at_a_time:
-        raise Blocked(
-            "FRAME-SEGMENT", "a flood is requests that come together, and the target does not answer them all"
-        )
+    """The first thing that a flood of requests brings and that is no reply to one of them."""
     served = PublicKeyResponse(1, busy.account.public_key)
     busy.expects_limit = True
     busy.send(*[GetPublicKey(busy.name)] * FLOOD)
@@ -51,8 +43,9 @@ def said(reply: Reply) -> Reply:
 
 
 @pytest.fixture
-def busy(login: Login) -> Peer:
-    """A user who floods the target."""
+def busy(target: Target, login: Login) -> Peer:
+    """A user who floods the target, which answers requests that come together."""
+    target.require("FRAME-SEGMENT")
     return login(who="busy")
 
 

@@ -18,12 +18,21 @@ from time import monotonic
 
 from cchatspec.conformance.harness.outcomes import TargetError
 
-_PYTHON = [sys.executable, "-P"]
-
 #: Starts the reference server, through the same contract as anybody's. -P keeps the working directory off the import path; what
 #: it stores goes with the run, so that nothing waits for the disk.
 REFERENCE_COMMAND = shlex.join(
-    [*_PYTHON, "-m", "cchatspec.cli", "serve", "--port", "{port}", "--store", "{tmp}/reference.db", "--no-fsync"]
+    [
+        sys.executable,
+        "-P",
+        "-m",
+        "cchatspec.cli",
+        "serve",
+        "--port",
+        "{port}",
+        "--store",
+        "{tmp}/reference.db",
+        "--no-fsync",
+    ]
 )
 
 #: How many files a process may have open on most systems, unless it asks for more.

@@ -84,6 +84,7 @@ class Line:
         updates: the STATUS_UPDATEs that came.
         ending: how the connection ended, once it has.
         is_elsewhere: whether it comes from the second address.
+        is_paced: whether the target is given time to read, if it needs that.
 
     Raises:
         Blocked: the target does not accept the connection.
@@ -107,7 +108,7 @@ class Line:
         self._late = 0
         self._is_unread = False
         self._first_of_two: Message | None = None
-        self._is_paced = True
+        self.is_paced = True
         self._unasked = self._target.manners.greeting
         self._number = self._log.new_connection(who)
         self._socket = self._connect()
@@ -167,8 +168,8 @@ class Line:
 
     def send_bytes(self, data: bytes, purpose: str = "") -> None:
         """Send any bytes in one write. A connection that has ended shows when its replies are read."""
-        if self._is_unread and self._is_paced and self.manners.one_at_a_time:
-            self._is_paced = self._target.pace()
+        if self._is_unread and self.is_paced and self.manners.one_at_a_time:
+            self.is_paced = self._target.pace()
         self._is_unread = True
         self._log.sent(self._number, data, purpose)
         self._intake.restart()

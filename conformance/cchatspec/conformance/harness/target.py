@@ -237,6 +237,7 @@ class Target:
         assert self._resident is not None
         try:
             self._pacer = self._pacer or Peer(self, self._resident, WireLog(), "pacer")
+            self._pacer.is_paced = False
             # While the second is answered, also a target with a thread for each connection has had its time.
             is_answered = not any(isinstance(self._pacer.register(), Ending) for _ in range(2))
         except (Blocked, RateLimited):
