@@ -17,7 +17,7 @@ from cchatspec.fuzz.encode import encode
 from cchatspec.fuzz.frames import Blank, edited, get_key, register
 from cchatspec.fuzz.generate import BATCH, FEW_NAMES, SMALLEST, Generator, batch, conversation, is_batch, new_names
 from cchatspec.fuzz.script import Body, Connect, Edit, Fence, Frame, Name, Script, Send, read_script, script_json
-from cchatspec.fuzz.trace import Ended, Event, Received, Trace
+from cchatspec.fuzz.trace import Ended, Event, Trace
 from cchatspec.spec import PAYLOAD_LIMIT, FrameReader
 
 ANOMALIES = (*FRAMES.items, *ORDER.items, *DELIVERY.items)
@@ -143,9 +143,9 @@ def test_what_the_corpus_begins_with_is_tried_as_it_is() -> None:
     assert all(any(script is one for one in tried) for script in scripts)
 
 
-def run_of(script: Script, replies: int, *more: Event) -> Trace:
-    """A run in which so many replies came on the first connection, and then what else is given."""
-    return Trace(script, events=[*[Received(1.0, 0, b"", None)] * replies, *more])
+def run_of(script: Script, answered: int, *events: Event) -> Trace:
+    """A run in which so many frames were answered, and these things happened."""
+    return Trace(script, events=list(events), answered=answered)
 
 
 def test_batches_shrink_where_the_target_closes_behind_a_few_of_their_frames() -> None:
@@ -160,7 +160,7 @@ def test_batches_grow_again_where_the_target_goes_on() -> None:
     generator = Generator(1)
     generator.batch_size = SMALLEST
     for _ in range(100):
-        generator.learn(run_of(generator.batch(), int(2 * generator.batch_size)))
+        generator.learn(run_of(generator.batch(), int(generator.batch_size)))
 
     assert generator.batch_size > 0.99 * BATCH
 

@@ -40,13 +40,14 @@ class Conversation:
         self.tricks = False
         self.left_early = False
         self.current: Line | None = None
+        self._is_silent = False
 
     def run(self) -> None:
         """Carry out all steps, and read what is certain to come on the connections that are left."""
         self._journal.book.on_challenge = self._challenged
         for number, step in enumerate(self._script.steps):
             self._step(number, step)
-            if self.refused or any(line.is_silent for line in self.lines.values()):
+            if self.refused or self._is_silent:
                 break
         self._finish()
 
@@ -66,7 +67,8 @@ class Conversation:
             case Send():
                 self._send(number, step, line)
             case Fence(waits=waits):
-                line.fence(number)
+                if waits or not line.tracker.is_surely_answered:
+                    line.fence(number)
                 if waits:
                     line.flush()
                     self._wait(line)
@@ -130,7 +132,7 @@ class Conversation:
             [other for other in self.lines.values() if other is not line and other.is_open]
         ):
             return
-        line.is_silent = True
+        line.is_silent = self._is_silent = True
         alive = self._probe()
         line.note(alive)
         self._setting.model.report_silence(line.tracker, alive)

@@ -5,8 +5,9 @@ A conversation is legal up to a point: it begins in one of the ways of `acts.OPE
 behind them show what the server made of it. Anomalies are wrong frames in 50 %, wrong order and state in 34 %, and wrong
 delivery in 16 %.
 
-A batch is one connection that sends wrong frames in one piece, each with a fence behind it, so that every reply belongs to one
-of them. Two in three hold frames of all kinds, and the others give one field of one byte each of its values in turn.
+A batch is one connection that sends wrong frames in one piece, each with a fence behind it unless its reply is certain, so that
+every reply belongs to one of them. Two in three hold frames of all kinds, and the others give one field of one byte each of its
+values in turn.
 """
 
 from __future__ import annotations
@@ -26,10 +27,9 @@ from cchatspec.fuzz.encode import fields_of
 from cchatspec.fuzz.frames import edited, frame_size, is_surely_within
 from cchatspec.fuzz.mutate import mutate, splice
 from cchatspec.fuzz.script import Edit, Fence, Frame, Name, Script, Send
-from cchatspec.fuzz.trace import Ended, Received, Trace
+from cchatspec.fuzz.trace import Ended, Trace
 from cchatspec.fuzz.visits import visits
 from cchatspec.fuzz.wrong import strange, wrong
-from cchatspec.spec import StatusUpdate
 from cchatspec.spec.model import PrefixedBytes, UInt
 
 #: Frames in a batch, at most.
@@ -223,8 +223,6 @@ class Generator:
     def learn(self, trace: Trace) -> None:
         """Take from a run what batches are worth here: as much as is answered before the target closes, if it does."""
         if is_batch(trace.script):
-            frames = [event for event in trace.events if isinstance(event, Received) and event.connection == 0]
-            read = sum(type(event.message) is not StatusUpdate for event in frames) / 2
             is_cut = any(isinstance(event, Ended) and event.connection == 0 for event in trace.events)
-            wanted = min(1.5 * read, BATCH) if is_cut else BATCH
+            wanted = min(1.5 * trace.answered, BATCH) if is_cut else BATCH
             self.batch_size = max(0.9 * self.batch_size + 0.1 * wanted, SMALLEST)

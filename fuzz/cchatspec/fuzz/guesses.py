@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cchatspec.fuzz.judge import FRESH, Mode, answers, must_be_answered, silently
 from cchatspec.fuzz.requests import GET_KEY, LIST, LOGIN, LOGOUT, REGISTER, SEND, Form, Request
@@ -37,14 +40,14 @@ REPLIES: Final[dict[int, type[Message]]] = {
 }
 
 
-class Guess(NamedTuple):
+class Guess(Struct, frozen=True, gc=False):
     """So many requests have been dealt with, and this is the mode after them."""
 
     done: int
     mode: Mode
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True, gc=False):
     """One request that was dealt with: its reply, None if it had none, and the modes before and after."""
 
     request: Request
@@ -53,7 +56,7 @@ class Step(NamedTuple):
     after: Mode
 
 
-class Path(NamedTuple):
+class Path(Struct, frozen=True, gc=False):
     """A guess, and the steps that led to it from the guess before."""
 
     guess: Guess
@@ -145,7 +148,8 @@ class Guesses:
     def _paths(self, guess: Guess, reply: Message) -> Iterator[Path]:
         open_: list[Path] = [Path(guess, ())]
         while open_:
-            (done, mode), steps = open_.pop()
+            path = open_.pop()
+            done, mode, steps = path.guess.done, path.guess.mode, path.steps
             if done - self._first >= len(self.pending):
                 continue
             request = self.pending[done - self._first]
@@ -165,7 +169,7 @@ class Guesses:
 
     def end(self) -> None:
         """The target has said that it ends the connection."""
-        self._all = tuple({guess._replace(mode=guess.mode._replace(over=True)) for guess in self._all})
+        self._all = tuple({Guess(guess.done, replace(guess.mode, over=True)) for guess in self._all})
 
     def _pop(self) -> None:
         self.last = self.pending.popleft()

@@ -10,7 +10,10 @@ ERROR 06, and what a limit of the server's makes of a request, is left to the tr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cchatspec.fuzz.requests import (
     GET_KEY,
@@ -50,7 +53,7 @@ NO_SIGNATURE: Final = bytes(64)
 NONE, STANDS, USED = 0, 1, 2
 
 
-class Mode(NamedTuple):
+class Mode(Struct, frozen=True, gc=False):
     """The state of a connection.
 
     Attributes:
@@ -89,7 +92,7 @@ def answers(request: Request, mode: Mode, reply: Message, tracker: Tracker) -> M
         return ()
     if type(reply) is Error and _is_refusal(request, mode, reply.error_code, tracker):
         if request.kind == LOGOUT and reply.error_code == TERMINATED:
-            return (mode._replace(over=True),)
+            return (replace(mode, over=True),)
         if request.kind == LOGIN and mode.hand == STANDS and request.form is not Form.MALFORMED:
             # It may have been taken for the proof, which uses up the challenge, or not.
             return mode, Mode(mode.user, USED)
@@ -109,7 +112,7 @@ def silently(request: Request, mode: Mode, tracker: Tracker) -> Modes:
         return ()
     if request.kind == LOGOUT and not mode.over:
         # A server may also ask strangers to log in first.
-        return (mode._replace(over=True),)
+        return (replace(mode, over=True),)
     return () if must_be_answered(request, mode) else (mode,)
 
 
@@ -118,6 +121,13 @@ def must_be_answered(request: Request, mode: Mode) -> bool:
     if mode.over or request.form is Form.UNKNOWN or request.kind == LOGOUT:
         return False
     return request.form is Form.MALFORMED or mode.user is None or request.kind not in (POLL, SET_STATUS)
+
+
+def is_surely_answered(request: Request) -> bool:
+    """Whether a reply to the request is certain in every state, unless LOGOUT came in front of it."""
+    if request.form is Form.MALFORMED:
+        return True
+    return request.form is not Form.UNKNOWN and request.kind not in (POLL, SET_STATUS, LOGOUT)
 
 
 # Refusals

@@ -8,7 +8,7 @@ common is the `World` of users and the `Letters` between them. The words of a vi
 from __future__ import annotations
 
 import time as clocks
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -19,6 +19,7 @@ from cchatspec.fuzz.guesses import Step
 from cchatspec.fuzz.judge import state_of
 from cchatspec.fuzz.letters import Letter, Letters
 from cchatspec.fuzz.requests import LOGIN, SURE_SIZE, Place, Request
+from cchatspec.fuzz.shapes import shape
 from cchatspec.fuzz.trace import Book, Violation
 from cchatspec.fuzz.tracker import Tracker
 from cchatspec.fuzz.users import Users
@@ -146,7 +147,7 @@ class Model:
         try:
             if frame.type & 0x80:
                 message = _parsed(frame.type, frame.payload) if len(frame.payload) <= _SHORT else parse(*frame)
-                code = message.error_code if isinstance(message, Error | RegisterResponse) else None
+                code = _error_code(message)
                 if code is None or 1 <= code <= 8:
                     return message
                 self._report(tracker, wording.undefined_code(message, code))
@@ -198,8 +199,10 @@ class Model:
     def was_read(self, tracker: Tracker, request: Request) -> None:
         """The target has dealt with a request, by its reply or by one to a later request."""
         # What came behind a large frame is answered, so the target has read it and goes on.
-        self.frame_size = max(self.frame_size, tracker.largest)
-        tracker.largest = max(tracker.largest, request.size)
+        if tracker.largest > self.frame_size:
+            self.frame_size = tracker.largest
+        if request.size > tracker.largest:
+            tracker.largest = request.size
         if request.place.step >= 0 and not request.place.fence:
             tracker.book.answered += 1
 
@@ -207,25 +210,27 @@ class Model:
         """A request had its reply, or surely has none."""
         request, reply = step.request, step.reply
         if request.place.step >= 0 and not request.place.fence:
-            tracker.book.triples.append((state_of(step.before), request.name, wording.shape(reply)))
+            tracker.book.triples.append((state_of(step.before), request.name, shape(reply)))
         if isinstance(reply, UserListResponse):
             self._listed(tracker, request, reply)
         elif isinstance(reply, MessageAck) and reply.status and request.size > self.sure_size:
             self.sure_size = request.size
 
     def _listed(self, tracker: Tracker, request: Request, reply: UserListResponse) -> None:
-        found: dict[bytes, int] = {}
-        for user in reply.users:
-            if user.username in found:
-                self._report(tracker, wording.listed_twice(user.username), request)
-                return
-            found[user.username] = user.status
-        self.check_list(tracker, request, found)
+        users = reply.users
+        found = {user.username: user.status for user in users}
+        if len(found) == len(users):
+            self.check_list(tracker, request, found)
+        else:
+            (twice, _), *_ = Counter(user.username for user in users).most_common(1)
+            self._report(tracker, wording.listed_twice(twice), request)
 
     def check_list(self, tracker: Tracker, request: Request, found: dict[bytes, int]) -> None:
         """Judge who is listed, and with what status, by what was surely so before the list was asked for."""
         for person in list(self.world.people()):
             status = found.get(person.name)
+            if status == 0 and person.registered and not person.sessions:
+                continue  # as most are, and as everybody may have been
             if status is None:
                 if person.registered and person.since <= request.sent_at and len(found) < 0xFFFF:
                     self._report(tracker, wording.not_listed(person.name), request)
@@ -315,6 +320,13 @@ class Model:
     def report_letter(self, tracker: Tracker, letter: Letter, words: wording.Words) -> None:
         """Something is wrong with a message."""
         self._report(tracker, words, letter.request)
+
+
+def _error_code(message: Message) -> int | None:
+    """The code of a reply that may have one."""
+    if isinstance(message, Error):
+        return message.error_code
+    return message.error_code if isinstance(message, RegisterResponse) else None
 
 
 def _violation(words: wording.Words, state: str, request: Request | None) -> Violation:

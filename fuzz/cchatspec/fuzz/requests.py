@@ -11,7 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cchatspec.spec import (
     CLIENT_PAYLOAD_LIMIT,
@@ -48,7 +51,7 @@ class Form(Enum):
     UNKNOWN = "unknown"
 
 
-class Place(NamedTuple):
+class Place(Struct, frozen=True, gc=False):
     """Where in a script something was sent; `field` is what was edited there, and a fence of the runner's own has step -1."""
 
     step: int
@@ -143,11 +146,11 @@ class Stream:
         field = self._field if self._reader and self._field else place.field
         try:
             for frame in self._reader.feed(data):
-                yield read(frame.type, frame.payload, place if field == place.field else place._replace(field=field))
+                yield read(frame.type, frame.payload, place if field == place.field else replace(place, field=field))
         except FrameTooLong:
             self.is_lost = True
         self._field = field if self._reader else ""
-        self._place = place._replace(field=field)
+        self._place = replace(place, field=field)
 
 
 def read(kind: int, payload: bytes, place: Place = OUTSIDE) -> Request:

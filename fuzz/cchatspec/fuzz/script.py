@@ -127,7 +127,7 @@ class Fence(msgspec.Struct, frozen=True, tag="fence", tag_field="do", omit_defau
     On a session that is logged in it asks for the user's own key, else it registers a name that is taken. Where the stream is out
     of step (half a frame is open), the runner leaves it out. One that does not wait is read with what follows: steps that do not
     wait leave in one write with the next that does, and what comes between the replies to two fences belongs to what was sent
-    between them.
+    between them. It is left out too where a reply to what stands in front of it is certain, so that nothing is to be told apart.
     """
 
     connection: int

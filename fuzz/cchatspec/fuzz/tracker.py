@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cchatspec.fuzz.endings import PATIENCE_S, may_be_terminated, may_end
 from cchatspec.fuzz.guesses import Guesses, Path, Step
-from cchatspec.fuzz.judge import FAILED, LIMITED, STANDS, TERMINATED
+from cchatspec.fuzz.judge import FAILED, LIMITED, STANDS, TERMINATED, is_surely_answered
 from cchatspec.fuzz.requests import LOGIN, LOGOUT, OUTSIDE, POLL, Form, Place, Request, Stream
 from cchatspec.spec import (
     Error,
@@ -274,7 +274,7 @@ class Tracker:
 
     def _dealt_with(self, step: Step) -> None:
         """A request had its effect, or surely none."""
-        request, reply, before, after = step
+        request, reply, before, after = step.request, step.reply, step.before, step.after
         message = request.message
         if reply is not None:
             self.answered_sent_at = request.sent_at
@@ -358,6 +358,12 @@ class Tracker:
     def is_settled(self) -> bool:
         """Whether every request that must have a reply may have had it."""
         return not self.is_followed or self.guesses.is_settled
+
+    @property
+    def is_surely_answered(self) -> bool:
+        """Whether the last request has a reply that is certain, whatever comes of those in front of it."""
+        pending = self.guesses.pending
+        return bool(pending) and self.stream.is_in_step and is_surely_answered(pending[-1])
 
     @property
     def is_quiet(self) -> bool:

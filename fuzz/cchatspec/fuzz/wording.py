@@ -21,6 +21,7 @@ from cchatspec.fuzz.requests import (
     Request,
     name_of,
 )
+from cchatspec.fuzz.shapes import shape
 from cchatspec.fuzz.strictness import is_lax
 from cchatspec.reports.campaign import FindingKind
 from cchatspec.spec import (
@@ -50,24 +51,6 @@ class Words(NamedTuple):
     outcome: str
     clause: str | None
     text: str
-
-
-def shape(reply: Message | None) -> str:
-    """A reply by its type and what decides: `ERROR 05`, `LOGIN_RESPONSE 1`, `nothing`."""
-    if reply is None:
-        return "nothing"
-    name = name_of(reply.type)
-    match reply:
-        case Error(error_code=code):
-            return f"{name} {code:02x}"
-        case RegisterResponse(success=0, error_code=code):
-            return f"{name} 0 {code or 0:02x}"
-        case RegisterResponse(success=flag) | LoginResponse(success=flag) | PublicKeyResponse(found=flag):
-            return f"{name} {flag}"
-        case MessageAck(status=status):
-            return f"{name} {status}"
-        case _:
-            return name
 
 
 def shown(data: bytes) -> str:

@@ -22,7 +22,8 @@ CLIENT_PAYLOAD_LIMIT: Final = 1 + 255 + 2 + 65_535
 #: The longest legal payload at all: USER_LIST_RESPONSE with 65,535 users of 255 bytes each.
 PAYLOAD_LIMIT: Final = 2 + 65_535 * (1 + 255 + 1)
 
-_header = Struct(">IB").unpack_from
+_HEADER: Final = Struct(">IB")
+_header, _pack_header = _HEADER.unpack_from, _HEADER.pack
 
 
 class Frame(NamedTuple):
@@ -34,8 +35,7 @@ class Frame(NamedTuple):
 
 def frame_bytes(kind: int, payload: bytes, length: int | None = None) -> bytes:
     """A frame as it stands on the wire; `length` is what its header says, if that is not the payload's length."""
-    announced = len(payload) if length is None else length
-    return announced.to_bytes(4, "big") + bytes([kind]) + payload
+    return _pack_header(len(payload) if length is None else length, kind) + payload
 
 
 class FrameReader:
