@@ -27,11 +27,13 @@ from cchatspec.fuzz.page import frame_dump
 from cchatspec.fuzz.script import Body, Bytes, Connect, Edit, Frame, Key, Name, Script, Send
 from cchatspec.fuzz.trace import Ended, Event, Received, Sent, Trace, Violation
 from cchatspec.fuzz.transcript import plan_of
+from cchatspec.fuzz.users import Account
 from cchatspec.reports.campaign import Finding
 from cchatspec.reports.results import TargetInfo
 from cchatspec.spec import PublicKeyResponse, RegisterResponse, build
 
-NAME, KEY, BODY = b"abcdefghijkl", b"k" * 32, b"m" * 300
+ACCOUNT = Account(b"a")
+NAME, KEY, BODY = ACCOUNT.name, ACCOUNT.key, b"m" * 300
 
 
 class Given:
@@ -64,7 +66,7 @@ def trace(*more: Event, output: str = "") -> Trace:
     answer = RegisterResponse(1)
     events = [sent(REGISTER, 1, 0.5), Received(1.0, 1, build(answer), answer), sent(MESSAGE, 2, 2.0), *more]
     ended = Ended(3.0, 1, Ending.RST)
-    return Trace(SCRIPT, [*events, ended], violations=[VIOLATION], output=output, accounts={"a": (NAME, KEY)})
+    return Trace(SCRIPT, [*events, ended], violations=[VIOLATION], output=output, accounts={"a": ACCOUNT})
 
 
 def file(violation: Violation = VIOLATION, *, output: str = "", execution: int = 0) -> FindingFile:
@@ -171,7 +173,7 @@ def test_the_page_says_what_happens_and_what_it_breaks(tmp_path: Path) -> None:
 def test_the_page_shows_every_frame_with_the_offsets_of_its_fields(tmp_path: Path) -> None:
     page = (written(tmp_path) / "README.md").read_text()
 
-    assert "00000012  6b 6b 6b 6b 6b 6b 6b 6b  public_key: the key of a" in page
+    assert f"00000012  {KEY[:8].hex(' ')}  public_key: the key of a" in page
     assert "00000012  01 2d                    message_length: 301 <- +1" in page
     assert page.index("message_length: 301") < page.index("^ here it shows")
 

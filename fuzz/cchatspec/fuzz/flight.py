@@ -85,7 +85,7 @@ class Flight:
     def finish(self) -> Trace:
         """The trace, with all that was found out."""
         trace, talk, book = self.trace, self.talk, self.book
-        trace.accounts = {user: (account.name, account.key) for user, account in self.cast.accounts.items()}
+        trace.accounts = dict(self.cast.accounts)
         trace.frames, trace.answered = talk.frames, book.answered
         trace.triples = list(book.triples)
         trace.violations = list(book.violations)

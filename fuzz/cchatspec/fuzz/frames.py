@@ -7,6 +7,7 @@ at all, are written as frames too, with edits of the header.
 from __future__ import annotations
 
 from functools import cache
+from typing import Final
 
 from cchatspec.fuzz.encode import encode
 from cchatspec.fuzz.script import NAME_SIZE, Body, Bytes, Edit, Frame, Key, Name, Proof, Value
@@ -79,18 +80,14 @@ def beginning(frame: Frame, left: int) -> Frame:
 
 def size_of(value: Value | None) -> int:
     """How many bytes a value stands for; none for a number, whose field knows its size."""
-    match value:
-        case Name():
-            return NAME_SIZE
-        case Key():
-            return 32
-        case Proof():
-            return 64
-        case Body():
-            return value.size
-        case Bytes():
-            return len(value.hex) // 2 * value.times
-    return 0
+    if isinstance(value, Body):
+        return value.size
+    if isinstance(value, Bytes):
+        return len(value.hex) // 2 * value.times
+    return _SIZES_OF.get(type(value), 0)
+
+
+_SIZES_OF: Final[dict[type, int]] = {Name: NAME_SIZE, Key: 32, Proof: 64}
 
 
 #: More than a header, the lengths of all fields and the fields that are not given take.

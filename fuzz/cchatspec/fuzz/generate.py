@@ -41,6 +41,9 @@ SMALLEST: Final = 4
 #: Frames of a batch that are larger than this are left out, nearly always: a batch is fast.
 _SMALL: Final = 1200
 
+#: So many of a batch ask for the list of users, since nothing else has so long a reply.
+_LISTS: Final = 1
+
 #: From so many registered names on, scripts that register more become rarer.
 FEW_NAMES: Final = 300
 
@@ -91,10 +94,12 @@ def is_batch(script: Script) -> bool:
 def _pile(draft: Draft, line: Line, count: int) -> list[Frame]:
     dice = draft.dice
     pile: list[Frame] = []
+    lists = 0
     while len(pile) < count:
         frame = strange(dice) if dice.chance(8) else wrong(dice, request(draft, line), in_step=True)
         is_small = is_surely_within(frame, _SMALL) or frame_size(frame) <= _SMALL
-        if (is_small or dice.chance(3)) and not _ends(frame):
+        if (is_small or dice.chance(3)) and not _ends(frame) and (lists < _LISTS or frame.kind != frames.LIST.kind):
+            lists += frame.kind == frames.LIST.kind
             pile.append(frame)
     return pile
 

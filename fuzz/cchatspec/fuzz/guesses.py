@@ -71,13 +71,14 @@ class Guesses:
         last: the last request that all guesses have dealt with.
         has_logout: LOGOUT is among the requests so far.
         risky: how many of the open requests may end the session; `switching`: how many while the connection stays.
+        logins: how many of them are LOGIN_USER.
     """
 
     def __init__(self, tracker: Tracker) -> None:
         self.pending: deque[Request] = deque()
         self.last: Request | None = None
         self.has_logout = False
-        self.risky = self.switching = 0
+        self.risky = self.switching = self.logins = 0
         self._tracker = tracker
         self._first = 0
         self._all: tuple[Guess, ...] = (Guess(0, FRESH),)
@@ -110,6 +111,7 @@ class Guesses:
         """A request was sent."""
         self.risky += request.is_risky
         self.switching += request.may_switch
+        self.logins += request.kind == LOGIN
         self.pending.append(request)
         self.has_logout = self.has_logout or request.kind == LOGOUT
         self._is_settled = False
@@ -132,7 +134,9 @@ class Guesses:
             return None
         (guess,) = self._all
         request = self.pending[0]
-        if guess.done != self._first or not must_be_answered(request, guess.mode):
+        if guess.done != self._first:
+            return None
+        if not must_be_answered(request, guess.mode) and not self._is_for_the_first(request, guess.mode, reply):
             return None
         modes = answers(request, guess.mode, reply, self._tracker)
         if len(modes) != 1:
@@ -140,6 +144,13 @@ class Guesses:
         self._all = (Guess(guess.done + 1, modes[0]),)
         self._pop()
         return Step(request, reply, guess.mode, modes[0])
+
+    def _is_for_the_first(self, first: Request, mode: Mode, reply: Message) -> bool:
+        """Whether a reply to a frame that may be passed over cannot be one to the request behind it, which must have one."""
+        if first.form is not Form.UNKNOWN or mode.over or len(self.pending) == 1:
+            return False
+        second = self.pending[1]
+        return must_be_answered(second, mode) and not answers(second, mode, reply, self._tracker)
 
     def paths(self, reply: Message) -> list[Path]:
         """All ways in which a reply can answer an open request."""
@@ -175,6 +186,7 @@ class Guesses:
         self.last = self.pending.popleft()
         self.risky -= self.last.is_risky
         self.switching -= self.last.may_switch
+        self.logins -= self.last.kind == LOGIN
         self._first += 1
         self._tracker.model.was_read(self._tracker, self.last)
 

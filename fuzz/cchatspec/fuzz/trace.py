@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.fuzz.script import Script
+from cchatspec.fuzz.users import Account
 from cchatspec.reports.campaign import FindingKind
 from cchatspec.spec import Message
 
@@ -116,7 +117,7 @@ class Trace:
         refused: the words of a refusal that kept the script from its question, such as `ERROR 06` or `connection refused`.
         violations: what was wrong, in the order in which it showed.
         output: the last that a launched target printed, if it died in this run.
-        accounts: the name and the public key of each user of the script.
+        accounts: who played each user of the script.
     """
 
     script: Script
@@ -128,4 +129,4 @@ class Trace:
     refused: list[str] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     output: str = ""
-    accounts: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)

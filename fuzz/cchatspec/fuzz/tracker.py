@@ -102,7 +102,7 @@ class Tracker:
     @property
     def is_login_open(self) -> bool:
         """Whether a proof was sent that the target may still have to read."""
-        return self.logged_in_at == 0 or any(request.kind == LOGIN for request in self.guesses.pending)
+        return self.logged_in_at == 0 or self.guesses.logins > 0
 
     def suspect(self) -> Request | None:
         """What may have brought the target down: the first open request that is wrong, half a frame, or what was sent last."""

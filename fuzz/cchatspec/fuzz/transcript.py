@@ -89,8 +89,8 @@ class _Placeholders:
 
 def known_bytes(trace: Trace) -> dict[bytes, str]:
     """What the names and keys of the script's users were, and its bodies as far as they were sent unchanged."""
-    found = {name: f"name of {user}" for user, (name, _) in trace.accounts.items()}
-    found |= {key: f"key of {user}" for user, (_, key) in trace.accounts.items()}
+    found = {account.name: f"name of {user}" for user, account in trace.accounts.items()}
+    found |= {account.key: f"key of {user}" for user, account in trace.accounts.items()}
     for event, frame in _frames_sent(trace):
         holders = _Placeholders()
         shape = encode(frame, holders, event.connection)
