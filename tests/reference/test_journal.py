@@ -57,6 +57,21 @@ def test_lines_for_people_have_no_colours_in_a_file(capsys: pytest.CaptureFixtur
     assert not sys.stderr.isatty() and "\x1b" not in capsys.readouterr().err
 
 
+def test_no_value_begins_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    structured("console", "info").note(Level.INFO, "dropped", detail="gone\nwarning  all is lost", connection=3)
+    (line,) = capsys.readouterr().err.splitlines()
+
+    assert line.split(maxsplit=1)[1].split() == [
+        "info",
+        "dropped",
+        r"detail='gone\nwarning",
+        "all",
+        "is",
+        "lost'",
+        "connection=3",
+    ]
+
+
 def test_nothing_secret_is_noted(talk: Talk) -> None:
     alice = talk.connect()
     request = register(b"alice")

@@ -6,7 +6,11 @@ write a line of their own into the log or send commands to the terminal that sho
 
 from __future__ import annotations
 
+import json
+import logging
+import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from cchatspec.reference.effects import Level
@@ -27,7 +31,7 @@ class Journal:
     """Where events go, from a level on; without a sink, nowhere.
 
     Args:
-        sink: called with level, event and fields, such as the `log` method of a structlog logger.
+        sink: called with level, event and fields, which are keyword arguments.
         level: events below it are passed over.
     """
 
@@ -46,22 +50,40 @@ class Journal:
         self._sink(level, event, **said)
 
 
+class _Lines(logging.Formatter):
+    """Lines for people: when, how much it matters, what, and the fields; a value that is more than a word stands in quotes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{key}={self._shown(value)}" for key, value in vars(record)["fields"].items())
+        return f"{_timestamp(record)} {record.levelname.lower():<8} {record.getMessage():<24} {fields}".rstrip()
+
+    @staticmethod
+    def _shown(value: object) -> str:
+        text = str(value)
+        return text if text.isascii() and text.isprintable() and " " not in text else ascii(text)
+
+
+class _Objects(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = {"timestamp": _timestamp(record), "level": record.levelname.lower(), "event": record.getMessage()}
+        return json.dumps(said | vars(record)["fields"], default=str)
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+
+
 def structured(form: str, level: str) -> Journal:
     """A journal on standard error, as lines for people ("console") or as JSON, one object a line."""
-    import logging
-    import sys
-
-    import structlog
-
     number = getattr(logging, level.upper())
-    last: Any = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper("iso", utc=True), last],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-    )
-    return Journal(logger.log, number)
+    logger = logging.Logger("cchatspec", number)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Objects() if form == "json" else _Lines())
+    logger.addHandler(handler)
+
+    def say(level: int, event: str, **fields: object) -> None:
+        logger.log(level, event, extra={"fields": fields})
+
+    return Journal(say, number)
