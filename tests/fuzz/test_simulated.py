@@ -273,19 +273,27 @@ class UndefinedCode(Server):
 
 IN = login(0, "a")
 CUT_KEY = send(0, GET_KEY, Edit("username_length", "add", 1), username=Name("a"))
-SMALL = SMALL_ORDER[0].hex()
-WEAK = (
-    send(0, REGISTER, Edit("public_key", "replace", hex=SMALL), username=Name("x")),
-    send(0, LOGIN, username=Name("x")),
-    send(0, LOGIN, Edit("signature", "replace", hex=SMALL + "00" * 32), username=Name("x")),
-)
+
+
+def forged_under(key: bytes) -> tuple[Step, ...]:
+    """A login under a key that somebody has chosen, with a signature that nobody has made."""
+    signature = (SMALL_ORDER[0] + bytes(32)).hex()
+    return (
+        Connect(0),
+        send(0, REGISTER, Edit("public_key", "replace", hex=key.hex()), username=Name("x")),
+        send(0, LOGIN, username=Name("x")),
+        send(0, LOGIN, Edit("signature", "replace", hex=signature), username=Name("x")),
+        send(0, LIST),
+    )
+
+
 MALLEATED = send(0, LOGIN, Edit("signature", "malleate"), username=Name("a"), signature=Proof("a"))
 FLIPPED = send(0, LOGIN, Edit("signature", "flip", 1), username=Name("a"), signature=Proof("a"))
 WRONG: list[tuple[Callable[[], Server], tuple[Step, ...], str, str | None]] = [
     (ServesStrangers, (Connect(0), send(0, LIST), Fence(0)), "state", "AUTH-LIST"),
     (AnyProof, (*IN[:2], send(0, LOGIN, username=Name("a"), signature=Proof("b")), Fence(0)), "state", "LOGIN-OWNKEY"),
-    (AnyProof, (Connect(0), *WEAK), "state", "LOGIN-STRICT"),
     (AnyProof, (*IN[:2], MALLEATED), "state", "LOGIN-STRICT"),
+    (AnyProof, forged_under(b"\x02" + bytes(31)), "state", "LOGIN-REFUSE"),
     (AnyProof, (*IN[:2], FLIPPED), "state", "LOGIN-REFUSE"),
     (NoProof, IN, "illegal-reply", "LOGIN-PROOF"),
     (SameChallenge, (*IN[:2], Connect(1), send(1, LOGIN, username=Name("b"))), "state", "LOGIN-FRESH"),
@@ -321,6 +329,11 @@ def test_a_wrong_server_is_accused_by_the_clause(
     server: Callable[[], Server], steps: tuple[Step, ...], kind: str, clause: str | None
 ) -> None:
     assert (kind, clause) in found(server(), *steps)
+
+
+@pytest.mark.parametrize("key", SMALL_ORDER, ids=bytes.hex)
+def test_a_server_may_take_what_verifies_under_a_key_of_small_order(key: bytes) -> None:
+    assert found(AnyProof(), *forged_under(key)) == set()
 
 
 @pytest.mark.parametrize(

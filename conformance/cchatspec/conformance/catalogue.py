@@ -116,7 +116,7 @@ def _case_of(item: pytest.Function) -> Case:
         f"{clauses[0]}/{slug}",
         title,
         clauses,
-        CLAUSES[clauses[0]].level.value,
+        (mark and mark.kwargs.get("level")) or CLAUSES[clauses[0]].level.value,
         "attempt" in item.fixturenames,
         item.path.stem if item.path.stem in OPTIONS else "",
     )

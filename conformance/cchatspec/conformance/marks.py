@@ -7,14 +7,19 @@ from typing import TypeVar
 
 import pytest
 
+from cchatspec.reports.results import LevelName
+
 _Case = TypeVar("_Case", bound=Callable[..., object])
 
 
-def clause(*ids: str) -> Callable[[_Case], _Case]:
-    """Bind a case to the clauses that it tests; its id and level are those of the first."""
+def clause(*ids: str, level: LevelName | None = None) -> Callable[[_Case], _Case]:
+    """Bind a case to the clauses that it tests; its id and level are those of the first.
+
+    `level` is for a case that goes beyond what the clause demands: SHOULD for what it only expects.
+    """
 
     def mark(case: _Case) -> _Case:
-        marked: _Case = pytest.mark.clause(*ids)(case)
+        marked: _Case = pytest.mark.clause(*ids, level=level)(case)
         return marked
 
     return mark

@@ -182,8 +182,7 @@ def _which_proof(message: LoginUser, tracker: Tracker) -> str:
     if not tracker.world.may_be_taken(message.username):
         return "LOGIN-UNKNOWN"
     if made is None:
-        keys = tracker.world.person(message.username).keys or ()
-        return "LOGIN-STRICT" if is_lax(message.signature, keys, tracker.model.users.signatures) else "LOGIN-REFUSE"
+        return "LOGIN-STRICT" if is_lax(message.signature, tracker.model.users.signatures) else "LOGIN-REFUSE"
     return "LOGIN-OWNKEY" if made[1] in tracker.challenges else "LOGIN-BOUND"
 
 

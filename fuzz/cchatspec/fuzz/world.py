@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cchatspec.fuzz.requests import Request
+from cchatspec.fuzz.strictness import is_weak
 from cchatspec.fuzz.users import Account
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ class Person:
             self.status = {status}
         else:
             self.status.add(status)
+
+    @property
+    def possible_keys(self) -> set[bytes]:
+        """The keys that this may be registered with, as far as they are known."""
+        return (self.keys or set()) | {key for _, key in self.pending.values()}
 
     def has_key(self, key: bytes) -> bool:
         """Whether this may be the user's key."""
@@ -177,6 +183,10 @@ class World:
     def may_have_key(self, name: bytes, key: bytes) -> bool:
         """Whether this may be the key of the user of this name."""
         return any(person.may_be_registered and person.has_key(key) for person in self.variants(name))
+
+    def may_have_weak_key(self, name: bytes) -> bool:
+        """Whether the user of this name may have a key under which anybody can make proofs."""
+        return any(person.may_be_registered and is_weak(person.possible_keys) for person in self.variants(name))
 
     def knows_key(self, key: bytes) -> bool:
         """Whether a key is that of an account of ours, which every server takes."""

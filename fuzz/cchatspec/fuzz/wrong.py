@@ -31,7 +31,7 @@ from cchatspec.spec.model import Field, FixedBytes, Group, PrefixedBytes, UInt
 
 Way = Callable[[Dice, Frame], Edits]
 
-#: Points of Ed25519 of small order, and encodings that are no points: as keys and as first halves of signatures.
+#: Points of Ed25519 of small order, as keys and as first halves of signatures.
 SMALL_ORDER: Final = (
     b"\x01" + bytes(31),
     bytes(32),
@@ -40,9 +40,10 @@ SMALL_ORDER: Final = (
     bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
     b"\x01" + bytes(30) + b"\x80",
     b"\xee" + b"\xff" * 30 + b"\x7f",
-    b"\x02" + bytes(31),
-    b"\xff" * 32,
 )
+
+#: Encodings that no point has.
+_NO_POINTS: Final = (b"\x02" + bytes(31), b"\xff" * 32)
 
 _KINDS: Final = Table(
     (30, range(0x09, 0x80)),
@@ -159,7 +160,8 @@ def _number_way(label: str, size: int) -> Way:
 def _secret_way(field: FixedBytes) -> Way:
     """A signature has two halves, of which the second is a number; a key is a point."""
     label, size = field.name, field.size
-    points: list[Edits] = [(Edit(label, "replace", hex=(point + bytes(size - 32)).hex()),) for point in SMALL_ORDER]
+    firsts = (*SMALL_ORDER, *_NO_POINTS)
+    points: list[Edits] = [(Edit(label, "replace", hex=(first + bytes(size - 32)).hex()),) for first in firsts]
     points.append((Edit(label, "replace", hex=b"\xff".hex() * size),))
     if size > 32:
         points += [(Edit(label, "malleate"),)] * 8

@@ -296,8 +296,8 @@ CLAUSES: Final[dict[str, Clause]] = {
         level=Level.MUST,
         roles=("server",),
         sources=("Security Considerations",),
-        text="Signatures are checked strictly: a scalar that is not reduced, a point of small order and a key of small order prove nothing.",
-        why="lax verification accepts signatures that nobody made with the private key; libsodium refuses them, OpenSSL lets small orders pass.",
+        text="Signatures are checked as RFC 8032 demands: one whose scalar is not reduced proves nothing. Points and keys of small order, which it lets pass, should prove nothing either.",
+        why="lax verification accepts signatures that nobody made with the private key. Libsodium refuses all of these; OpenSSL, Go and Java let small orders pass, which harms only who registers such a key, so cases about them warn.",
         untestable=None,
     ),
     "LOGIN-UNKNOWN": Clause(
