@@ -63,6 +63,9 @@ class Scripted:
     def note(self, deviation: Deviation) -> None:
         self.notes.append(deviation)
 
+    def challenged(self, challenge: bytes) -> None:
+        """Nothing is remembered."""
+
     def saw(self, message: Message) -> None:
         pass
 

@@ -29,9 +29,10 @@ OPTIONS = ("soak", "profile")
 #: The case that comes before all others.
 _FIRST = "ROBUST-ALIVE/sanity-first"
 
-#: The modules whose cases come last: what needs that time has passed; what restarts the target, which ends whatever others have
-#: built up there; what holds the profile against what the others have observed; whether the target still serves after all that.
-_LATE = ("late", "restart", "profile", "sanity")
+#: The modules whose cases come last: what needs that time has passed; what makes all lists long; what restarts the target, which
+#: ends whatever others have built up there; what all the others have seen; what holds the profile against what they have
+#: observed; whether the target still serves after all that.
+_LATE = ("late", "many", "restart", "whole_run", "profile", "sanity")
 
 #: Plugins of pytest that do something around every test, and nothing for the suite.
 _IDLE_PLUGINS = (

@@ -9,7 +9,7 @@ from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, 
 from cchatspec.conformance.harness.peer import Peer
 from cchatspec.conformance.harness.steps import deliver
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import IncomingMessage, SendMessage
+from cchatspec.spec import IncomingMessage, ListUsers, SendMessage, build
 
 SMALL_SIZES = [1, 2, 24, 40, 127, 128, 254, 255, 256, 257]
 LARGE_SIZES = [1023, 1024, 1025, 2047, 2048, 2049, 4096, 8192, 16384, 32767, 32768, 65534, 65535]
@@ -44,6 +44,24 @@ def test_one_byte(sending: None, alice: Peer, bob: Peer, byte: int) -> None:
     body = bytes([byte]) * 3
 
     assert deliver(alice, bob, body) == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, body)
+
+
+WORDS = {
+    "crlf": b"one\r\ntwo\r\n",
+    "lf": b"\none\ntwo\n",
+    "bom": b"\xef\xbb\xbfone",
+    "escape": b"\\n\\x00%00&lt;",
+    "spaces": b"  one  ",
+    "a-frame": build(ListUsers()) * 2,
+    "bad-utf-8": b"\xc3\x28 \xed\xa0\x80",
+}
+
+
+@clause("SEND-BODY")
+@pytest.mark.parametrize("what", WORDS)
+def test_words(sending: None, alice: Peer, bob: Peer, what: str) -> None:
+    """Bytes that mean something to programs arrive as they were sent"""
+    assert deliver(alice, bob, WORDS[what]) == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, WORDS[what])
 
 
 @clause("FRAME-LARGE")

@@ -16,15 +16,21 @@ NOT_FOUND = PublicKeyResponse(0)
 #: A name that could not be registered may also be refused as one.
 NOBODY = one_of(NOT_FOUND, error(ErrorCode.INVALID_USERNAME), error(ErrorCode.USER_NOT_FOUND))
 
-NEAR_NAMES = {
-    "prefix": lambda name: name[:-1],
-    "first-byte": lambda name: name[:1] + b"_",
-    "suffix": lambda name: name[1:],
+#: Other names than a user's, in which careless code finds it.
+UNLIKE_NAMES = {
     "longer": lambda name: name + b"x",
     "nul-after": lambda name: name + b"\x00",
     "space-after": lambda name: name + b" ",
     "space-before": lambda name: b" " + name,
     "newline-after": lambda name: name + b"\n",
+    "bad-utf-8": lambda name: name + b"\xff\xfe",
+}
+
+NEAR_NAMES = {
+    **UNLIKE_NAMES,
+    "prefix": lambda name: name[:-1],
+    "first-byte": lambda name: name[:1] + b"_",
+    "suffix": lambda name: name[1:],
     "star": lambda name: name[:-1] + b"*",
     "question-mark": lambda name: name[:-1] + b"?",
     "percent": lambda name: name[:-1] + b"%",
@@ -32,7 +38,6 @@ NEAR_NAMES = {
     "dot": lambda name: name[:-1] + b".",
     "quote": lambda name: name + b"' OR '1'='1",
     "slash": lambda name: b"./" + name,
-    "bad-utf-8": lambda name: name + b"\xff\xfe",
     "255-bytes": lambda name: name.ljust(255, b"x"),
 }
 

@@ -6,15 +6,27 @@ from collections.abc import Callable
 
 import pytest
 
+from cchatspec.conformance.cases.key import UNLIKE_NAMES
+from cchatspec.conformance.cases.login import session_of
 from cchatspec.conformance.cases.reg import NEW_OR_NOT_ALLOWED, long_name
 from cchatspec.conformance.cases.send import named
 from cchatspec.conformance.fixtures import Connect
-from cchatspec.conformance.harness.expect import A_MESSAGE, closed, one_of, registered
+from cchatspec.conformance.harness.expect import (
+    A_MESSAGE,
+    ANYTHING,
+    acknowledged,
+    closed,
+    error,
+    one_of,
+    registered,
+    turned_away,
+)
 from cchatspec.conformance.harness.outcomes import NotApplicable
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
 from cchatspec.conformance.harness.steps import picked, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
+    AckStatus,
     GetPublicKey,
     IncomingMessage,
     LoginUser,
@@ -118,3 +130,23 @@ def test_odd_name(alice: Peer, new_account: Account, name: str, kind: str) -> No
     reply = alice.request(REQUESTS[kind](ODD_NAMES[name](new_account.name)))
 
     assert reply == one_of(A_MESSAGE, closed())
+
+
+@clause("LOGIN-UNKNOWN")
+@pytest.mark.parametrize("near", UNLIKE_NAMES)
+def test_near_name(refusing: None, outsider: Peer, near: str) -> None:
+    """A name that is near to a user's gets no session with that user's key"""
+    name = UNLIKE_NAMES[near](outsider.name)
+    reply = outsider.ask(name)
+    outsider.prove(outsider.account.sign(getattr(reply, "challenge", None) or bytes(32)), name)
+
+    assert session_of(outsider) == turned_away()
+
+
+@clause("SEND-NOBODY")
+@pytest.mark.parametrize("near", UNLIKE_NAMES)
+def test_near(alice: Peer, bob: Peer, near: str) -> None:
+    """A message to a name that is near to a user's, and that nobody has, is refused"""
+    reply = alice.send_message(UNLIKE_NAMES[near](bob.name), b"anybody?")
+
+    assert reply == one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))

@@ -58,6 +58,7 @@ def sign_with_the_neutral_point(account: Account, message: bytes) -> bytes:
 def other_data(account: Account, challenge: bytes) -> dict[str, bytes]:
     """Signatures that the right key has made, over the wrong bytes."""
     return {
+        "first-16-bytes": account.sign(challenge[:16]),
         "first-31-bytes": account.sign(challenge[:31]),
         "one-byte-more": account.sign(challenge + b"\x00"),
         "name-too": account.sign(account.name + challenge),

@@ -161,8 +161,8 @@ def test_each_their_own(queueing: None, alice: Peer, bob: Peer, absent: Account,
 
 @clause("QUEUE-ONCE")
 def test_second_poll(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
-    """A second GET_MESSAGES brings nothing again"""
-    alice.send_message(absent.name, b"once")
+    """A second GET_MESSAGES brings none of three messages again"""
+    send_all(alice, absent.name, [b"1", b"2", b"3"])
     back = login(absent)
     poll(back)
 

@@ -17,12 +17,13 @@ from cchatspec.conformance.harness.expect import (
     registered,
 )
 from cchatspec.conformance.harness.launch import USUAL_OPEN_FILES
-from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, Reply
+from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, Reply, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import deliver
+from cchatspec.conformance.harness.steps import deliver, ids, picked
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
+    AckStatus,
     ErrorCode,
     IncomingMessage,
     ListUsers,
@@ -55,9 +56,18 @@ def slow_reader(login: Login) -> Peer:
 
 @pytest.fixture
 def flood(login: Login, slow_reader: Peer) -> list[SendMessage]:
-    """Messages to the slow reader that fill the buffers of its connection, as large as the target takes them."""
+    """Messages to the slow reader that fill the buffers of its connection."""
+    return filling(login, slow_reader)
+
+
+def filling(login: Login, recipient: Peer) -> list[SendMessage]:
+    """Messages to a user that fill the buffers of a connection, as large as the target takes them.
+
+    Raises:
+        NotApplicable: it takes small ones alone.
+    """
     for size in SIZES:
-        message = SendMessage(slow_reader.name, bytes(size))
+        message = SendMessage(recipient.name, bytes(size))
         if login(who="prober").request(message) == one_of(acknowledged(1), acknowledged(2)):
             return [message] * (UNREAD // size)
     raise NotApplicable(f"the target takes no body of {SIZES[-1]} bytes, and smaller ones would not fill the buffers")
@@ -123,6 +133,43 @@ def test_bystanders(sending: None, flood: list[SendMessage], alice: Peer, bob: P
     replies_to_a_flood(carol)
 
     assert deliver(alice, bob, b"still here") == STILL_HERE
+
+
+@pytest.fixture
+def read_at_last(sending: None, alice: Peer, login: Login) -> tuple[list[Reply], list[Reply]]:
+    """The acknowledgements of a flood, and what its recipient reads only then, to the reply to a request or to the end."""
+    reader = login(who="late_reader")
+    reader.may_be_cut = True
+    alice.send(*filling(login, reader))
+    return replies_to_a_flood(alice), reader.until_fence()
+
+
+def unreadable(replies: list[Reply]) -> list[Reply]:
+    """Those that are no frames."""
+    return [reply for reply in replies if isinstance(reply, Unreadable)]
+
+
+def lost(acknowledgements: list[Reply], came: list[Reply]) -> set[object]:
+    """The ids of messages that were acknowledged as delivered and did not come, unless the connection has ended."""
+    delivered = [reply for reply in acknowledgements if reply == acknowledged(AckStatus.DELIVERED)]
+    has_ended = bool(came) and isinstance(came[-1], Ending)
+    return set() if has_ended else set(ids(delivered)) - set(ids(picked(came, IncomingMessage)))
+
+
+@clause("FRAME-ATOMIC")
+def test_read_at_last(read_at_last: tuple[list[Reply], list[Reply]]) -> None:
+    """A user who reads nothing for a while and then goes on reads whole frames, to the end of the connection at most"""
+    _, came = read_at_last
+
+    assert unreadable(came) == []
+
+
+@clause("SEND-PUSH")
+def test_what_was_acknowledged_comes_late(read_at_last: tuple[list[Reply], list[Reply]]) -> None:
+    """What was acknowledged as delivered to a user who does not read reaches them later, unless their connection has ended"""
+    acknowledgements, came = read_at_last
+
+    assert lost(acknowledgements, came) == set()
 
 
 @pytest.fixture

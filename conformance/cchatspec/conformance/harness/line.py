@@ -70,6 +70,9 @@ class Surroundings(Protocol):
     def saw(self, message: Message) -> None:
         """Remember what later cases need to know."""
 
+    def challenged(self, challenge: bytes) -> None:
+        """Remember a challenge, none of which comes again."""
+
     def pace(self) -> bool:
         """Let the target read what was sent so far: wait for an answer on another connection, and tell whether it came."""
 
@@ -85,6 +88,7 @@ class Line:
         ending: how the connection ended, once it has.
         is_elsewhere: whether it comes from the second address.
         is_paced: whether the target is given time to read, if it needs that.
+        may_be_cut: whether the target may end the connection in the middle of a frame, as it does to one who does not read.
 
     Raises:
         Blocked: the target does not accept the connection.
@@ -109,6 +113,7 @@ class Line:
         self._is_unread = False
         self._first_of_two: Message | None = None
         self.is_paced = True
+        self.may_be_cut = False
         self._unasked = self._target.manners.greeting
         self._number = self._log.new_connection(who)
         self._socket = self._connect()
@@ -314,6 +319,7 @@ class Line:
         if self._frames:
             rest = self._frames.pending
             self._log.received(self._number, rest, UNFINISHED)
+        if self._frames and not self.may_be_cut:
             self._target.note(
                 Deviation(
                     "FRAME-HEADER", f"the connection ended in the middle of a frame, after {len(rest)} bytes", rest
@@ -374,6 +380,7 @@ class Line:
 
     def read_slowly(self) -> None:
         """Shrink the receive buffer, for a case that will not read."""
+        self.may_be_cut = True
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
     # Ending

@@ -122,6 +122,7 @@ class Peer(Line):
         reply = self.ask()
         if not isinstance(reply, LoginResponse) or not reply.challenge:
             raise Blocked("LOGIN-CHALLENGE", "the target gave no challenge")
+        self._target.challenged(reply.challenge)
         return reply.challenge
 
     def ask_and_prove(self) -> Reply:
@@ -129,6 +130,7 @@ class Peer(Line):
         reply = self.ask()
         if not isinstance(reply, LoginResponse) or not reply.challenge:
             return reply
+        self._target.challenged(reply.challenge)
         return self.prove(self.account.sign(reply.challenge))
 
     def login(self) -> Reply:

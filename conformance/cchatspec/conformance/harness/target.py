@@ -68,6 +68,7 @@ class Target:
         deadline: how long one read may take, in seconds; adapted to the measured round trip.
         case, log: the case that runs, and what crosses the wire in it.
         ids: those of all messages that the target has taken.
+        challenges: all that registered users were given.
         first_time: the time that the first message carried that came, and when it came, in seconds of the monotonic clock.
         parked: a message that lies in the queue of a user since then.
         deviations: what broke a clause in any frame, with the case in which it was met.
@@ -89,6 +90,7 @@ class Target:
     _numbers: count[int] = field(default_factory=lambda: count(1))
     after_restart: object = None
     ids: set[int] = field(default_factory=set)
+    challenges: list[bytes] = field(default_factory=list)
     first_time: tuple[int, float] | None = None
     parked: Parked | None = None
     _resident: Account | None = None
@@ -109,6 +111,10 @@ class Target:
             self.ids.add(message.message_id)
         if isinstance(message, IncomingMessage) and self.first_time is None:
             self.first_time = message.timestamp, monotonic()
+
+    def challenged(self, challenge: bytes) -> None:
+        """Remember a challenge that a registered user was given."""
+        self.challenges.append(challenge)
 
     def new_account(self, hint: str = "") -> Account:
         """An account with a fresh name of at most 31 small letters and digits that carries the hint."""

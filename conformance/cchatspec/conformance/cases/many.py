@@ -1,0 +1,87 @@
+"""What shows only with many: users who are told, messages that wait, senders at the same moment, and a long list."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from cchatspec.conformance.cases.queue import QUEUED
+from cchatspec.conformance.fixtures import Connect, Login
+from cchatspec.conformance.harness.expect import registered
+from cchatspec.conformance.harness.outcomes import NotApplicable
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.steps import ids, of_type, poll, send_all, up_to_an_ending
+from cchatspec.conformance.harness.target import Target
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import ListUsers, Presence, RegisterUser, SendMessage, SetStatus, StatusUpdate, UserListResponse
+
+WATCHERS = 24
+SENDERS = 8
+MESSAGES = 1_100
+
+#: So many users with names of 31 bytes make a list of more than 65,535 bytes.
+USERS = 2_050
+
+
+@pytest.fixture
+def newcomers(target: Target, connect: Connect) -> list[bytes]:
+    """The names of many users who have registered on one connection.
+
+    Raises:
+        NotApplicable: the target takes none.
+    """
+    accounts = [target.new_account("x" * 31) for _ in range(USERS)]
+    registrar = connect(who="registrar")
+    registrar.expects_limit = True
+    registrar.send(*(RegisterUser(account.name, account.public_key) for account in accounts))
+    replies = up_to_an_ending(registrar, len(accounts))
+    names = [account.name for account, reply in zip(accounts, replies, strict=False) if reply == registered()]
+    if not names:
+        raise NotApplicable("the target registers nobody more")
+    return names
+
+
+def wrongly_listed(peer: Peer, names: list[bytes]) -> list[bytes]:
+    """Those of these names that are not listed, or listed more than once."""
+    reply = of_type(peer.request(ListUsers()), UserListResponse, "LIST-COUNT")
+    users = reply.users if isinstance(reply, UserListResponse) else ()
+    times = Counter(user.username for user in users)
+    return [name for name in names if times[name] != 1]
+
+
+@clause("STATUS-TELL")
+def test_to_many(telling: None, alice: Peer, login: Login) -> None:
+    """A change is told to each of many others"""
+    watchers = [login() for _ in range(WATCHERS)]
+    alice.send(SetStatus(Presence.AWAY))
+    told = StatusUpdate(alice.name, Presence.AWAY)
+
+    assert [watcher.await_update(alice.name, Presence.AWAY) for watcher in watchers] == [told] * WATCHERS
+
+
+@clause("SEND-UNIQUE")
+def test_at_the_same_moment(queueing: None, absent: Account, login: Login) -> None:
+    """Of messages that several users send at the same moment, no two that are queued have the same id"""
+    senders = [login() for _ in range(SENDERS)]
+    for sender in senders:
+        sender.send(*[SendMessage(absent.name, b"at once")] * 10)
+    came = ids([reply for sender in senders for reply in up_to_an_ending(sender, 10) if reply == QUEUED])
+
+    assert len(set(came)) == len(came)
+
+
+@clause("QUEUE-HONEST")
+def test_a_thousand(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """Of eleven hundred messages, those acknowledged as queued are all delivered, in order and once"""
+    alice.expects_limit = True
+    replies = send_all(alice, absent.name, [b"%d" % number for number in range(MESSAGES)])
+    queued = [reply for reply in replies if reply == QUEUED]
+
+    assert ids(poll(login(absent))) == ids(queued)
+
+
+@clause("LIST-ALL")
+def test_two_thousand(listing: None, newcomers: list[bytes], login: Login) -> None:
+    """Of two thousand users who have just registered, each is in the list once"""
+    assert wrongly_listed(login(who="reader"), newcomers) == []

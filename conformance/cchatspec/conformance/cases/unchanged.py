@@ -1,0 +1,162 @@
+"""What a request must leave as it is: a queue, a status, a session, a message that was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
+from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, is_refusal, no_login, one_of
+from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.steps import bodies, listed, picked, poll, second_session
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import (
+    AckStatus,
+    ErrorCode,
+    GetMessages,
+    GetPublicKey,
+    IncomingMessage,
+    ListUsers,
+    MessageType,
+    Presence,
+    PublicKeyResponse,
+    SendMessage,
+    SetStatus,
+    StatusUpdate,
+    build,
+)
+
+REFUSED = one_of(acknowledged(AckStatus.FAILED), error(ANYTHING))
+
+#: What a user who is away may do: that it changes their status is said nowhere.
+REQUESTS: dict[str, Callable[[Peer], object]] = {
+    "send": lambda peer: SendMessage(peer.name, b"note"),
+    "key": lambda peer: GetPublicKey(peer.name),
+    "poll": lambda peer: GetMessages(),
+    "list": lambda peer: ListUsers(),
+}
+
+
+@clause("STATUS-SET")
+@pytest.mark.parametrize("what", REQUESTS)
+def test_stays_after_a_request(listing: None, alice: Peer, bob: Peer, what: str) -> None:
+    """A user who is away stays so after a request"""
+    alice.send(SetStatus(Presence.AWAY))
+    alice.send(REQUESTS[what](alice))  # type: ignore[arg-type]
+    alice.until_fence()
+
+    assert listed(bob, alice.name) == [Presence.AWAY]
+
+
+@clause("STATUS-TELL")
+def test_to_one_who_is_away(telling: None, alice: Peer, bob: Peer) -> None:
+    """A change is told to a user who is away"""
+    bob.send(SetStatus(Presence.AWAY))
+    bob.until_fence()
+    alice.send(SetStatus(Presence.AWAY))
+
+    assert bob.await_update(alice.name, Presence.AWAY) == StatusUpdate(alice.name, Presence.AWAY)
+
+
+@clause("STATUS-TELL")
+def test_after_asking_as_another(telling: None, alice: Peer, bob: Peer, absent: Account) -> None:
+    """A user who asks for a challenge as another on their session is told of under their own name"""
+    alice.ask(absent.name)
+    alice.send(SetStatus(Presence.AWAY))
+
+    assert bob.await_update(alice.name, Presence.AWAY) == StatusUpdate(alice.name, Presence.AWAY)
+
+
+@clause("STATUS-LOST")
+def test_close_in_a_frame_is_told(telling: None, alice: Peer, bob: Peer) -> None:
+    """A user whose connection is closed in the middle of a frame is told as offline"""
+    bob.send_bytes(build(GetPublicKey(bob.name))[:7])
+    bob.drop()
+
+    assert alice.await_update(bob.name, Presence.OFFLINE) == StatusUpdate(bob.name, Presence.OFFLINE)
+
+
+@clause("QUEUE-HONEST")
+def test_second_registration(queueing: None, alice: Peer, absent: Account, login: Login, connect: Connect) -> None:
+    """A queued message outlives a second registration of its recipient's name, which is refused"""
+    alice.send_message(absent.name, b"kept")
+    connect(Account(absent.name)).register()
+
+    assert bodies(poll(login(absent))) == [b"kept"]
+
+
+@clause("QUEUE-HONEST")
+def test_second_session(queueing: None, alice: Peer, absent: Account, login: Login, connect: Connect) -> None:
+    """A queued message that a first session has not asked for is delivered to it or to a second"""
+    alice.send_message(absent.name, b"kept")
+    first = login(absent)
+    came = picked(first.until_fence(), IncomingMessage)
+    second = second_session(first, connect(absent))
+
+    assert bodies([*came, *poll(second)]) == [b"kept"]
+
+
+@clause("QUEUE-ACK")
+def test_after_nobody_had_the_name(queueing: None, alice: Peer, new_account: Account, connect: Connect) -> None:
+    """A message to a user who registered after a message to their name was refused is acknowledged as queued"""
+    alice.send_message(new_account.name, b"too early")
+    connect(new_account).register()
+
+    assert alice.send_message(new_account.name, b"later") == acknowledged(AckStatus.QUEUED)
+
+
+@clause("SEND-PUSH")
+def test_empty_body(sending: None, alice: Peer, bob: Peer) -> None:
+    """An empty body that is acknowledged as delivered is delivered"""
+    reply = alice.send_message(bob.name, b"")
+    came = bodies(picked(bob.until_fence(), IncomingMessage))
+
+    assert (reply, came) == one_of((acknowledged(AckStatus.DELIVERED), [b""]), (REFUSED, []))
+
+
+def refused(reply: Reply) -> None:
+    """Go on if this is a refusal.
+
+    Raises:
+        NotApplicable: it is none.
+    """
+    if not is_refusal(reply):
+        raise NotApplicable("the target does not refuse it")
+
+
+@clause("FRAME-TRAILING")
+def test_refused_message_is_not_sent(sending: None, alice: Peer, bob: Peer) -> None:
+    """SEND_MESSAGE with a byte too many that is refused is not delivered"""
+    payload = build(SendMessage(bob.name, b"too long"))[5:]
+    alice.send_raw(MessageType.SEND_MESSAGE, payload + b"x")
+    refused(alice.receive())
+
+    assert picked(bob.until_fence(), IncomingMessage) == []
+
+
+@clause("FRAME-MALFORMED")
+def test_ten_of_a_session(alice: Peer) -> None:
+    """After ten malformed requests, a session is served as before, unless the connection has ended"""
+    for _ in range(10):
+        alice.send_raw(MessageType.GET_PUBLIC_KEY, b"\xff")
+        alice.receive()
+    ended = error(ErrorCode.CONNECTION_TERMINATED), Ending.FIN, Ending.RST
+
+    assert alice.request(GetPublicKey(alice.name)) == one_of(PublicKeyResponse(1, alice.account.public_key), *ended)
+
+
+@clause("LOGIN-BOUND")
+def test_proof_that_was_taken(
+    checking: None, alice: Peer, outsider: Peer, connect: Connect, await_offline: AwaitOffline
+) -> None:
+    """A signature that has opened a session opens none on another connection, which has a challenge of its own"""
+    signature = outsider.account.sign(outsider.challenge())
+    outsider.prove(signature)
+    outsider.drop()
+    await_offline(alice, outsider.name)
+    other = connect(outsider.account)
+    other.challenge()
+
+    assert other.prove(signature) == no_login()
