@@ -102,6 +102,8 @@ def _refuse_taken(connection: Connection, found: User, key: bytes) -> int:
         return 0
     if fault("same-key-registers-again") and found.key == key:
         return 0
+    if fault("registering-again-empties-the-queue"):
+        found.queue.clear()
     if fault("refused-and-replaced"):
         found.key = key
     if fault("list-with-refused"):
@@ -173,6 +175,8 @@ def on_list(connection: Connection, fields: wire.Fields) -> None:
         users = [user for user in users if user.sessions]
     if fault("list-without-oneself"):
         users = [user for user in users if user is not connection.user]
+    if fault("list-first-1000"):
+        users = users[:1000]
     if fault("list-first-100"):
         users = users[:100]
     if fault("list-fills-a-buffer"):

@@ -55,6 +55,7 @@ class Remembered:
         self.first_user: User | None = None
         self.heir_of: User | None = None
         self.place = 0
+        self.mistakes = 0
 
 
 class Connection(asyncio.Protocol, Remembered):
@@ -77,8 +78,7 @@ class Connection(asyncio.Protocol, Remembered):
         self.payload = b""
         self._serve, self._left = serve, left
         self._buffer = state.buffer if fault("buffer-of-all") else bytearray()
-        self._skip = 0
-        self._stale = b""
+        self._skip, self._stale = 0, b""
         self._timer: asyncio.TimerHandle | None = None
         self._tokens = float(CHOSEN.limits.frames_at_once)
         self._counted_at = time.monotonic()
@@ -157,6 +157,8 @@ class Connection(asyncio.Protocol, Remembered):
             self._timer.cancel()
         self.resume_writing()
         if exc is not None and fault("reset-is-not-told"):
+            return
+        if self._buffer and fault("half-a-frame-is-no-end"):
             return
         if exc is not None and fault("reset-ends-all"):
             for other in list(self.state.connections):
@@ -318,6 +320,8 @@ class Connection(asyncio.Protocol, Remembered):
             self._send_in_pieces(kind, frame, origin or self)
         elif fault("logout-drops-replies") or (kind != wire.ERROR and fault("errors-overtake")):
             self.later(0, self.transport.write, frame)
+        elif self.transport.get_write_buffer_size() > _FULL and fault("full-sockets-take-a-part"):
+            self.transport.write(frame[: len(frame) // 2])
         else:
             self.transport.write(frame)
         self._bound_what_is_unsent(origin)

@@ -42,7 +42,7 @@ def on_login(connection: Connection, fields: wire.Fields) -> None:
 
 def ask(connection: Connection, name: bytes) -> None:
     """Give a challenge."""
-    state, user = connection.state, connection.state.find(name)
+    state, user = connection.state, known(connection, name)
     if user is None and fault("list-with-asked"):
         state.ghosts.append(User(name, bytes(32)))
     if user is None and fault("unknown-is-silent"):
@@ -60,6 +60,11 @@ def ask(connection: Connection, name: bytes) -> None:
     if user:
         after_asking(connection, user)
     connection.send(wire.LOGIN_RESPONSE, b"\1" + connection.challenge)
+
+
+def known(connection: Connection, name: bytes) -> User | None:
+    """The user who logs in under a name."""
+    return connection.state.find(name.strip(b" \0\n") if fault("login-trims-the-name") else name)
 
 
 def refuse_unknown(connection: Connection) -> None:
@@ -104,6 +109,8 @@ def new_challenge(connection: Connection, user: User | None) -> bytes:
         return random.Random(int(time.time())).randbytes(CHALLENGE_SIZE)
     if fault("challenge-of-the-user") and user:
         return hashlib.sha256(user.key).digest()
+    if fault("challenge-of-256"):
+        return hashlib.sha256(os.urandom(1)).digest()
     if fault("challenge-8-bytes"):
         return os.urandom(8) * 4
     if fault("challenge-again-after-failure") and connection.challenges:
@@ -150,12 +157,13 @@ def prove(connection: Connection, name: bytes, signature: bytes) -> None:
     if user is None or not proved or is_withdrawn or not may_enter(connection, user):
         fail(connection, user)
         return
+    connection.state.proofs.add(signature)
     enter(connection, user)
 
 
 def whose(connection: Connection, asked: bytes, name: bytes) -> tuple[User | None, User | None]:
     """Whose key has to fit, and whose session opens."""
-    first, second = connection.state.find(asked), connection.state.find(name)
+    first, second = known(connection, asked), known(connection, name)
     if fault("second-name-wins"):
         return first, second
     if fault("first-name-wins"):
@@ -177,6 +185,10 @@ def is_proved(connection: Connection, owner: User | None, challenge: bytes, sign
         return True
     if fault("any-users-key"):
         return any(verify.is_signed(user.key, challenge, signature) for user in connection.state.users.values())
+    if fault("good-proofs-are-cached") and signature in connection.state.proofs:
+        return True
+    if fault("half-of-the-challenge") and verify.is_signed(owner.key, challenge[:16], signature):
+        return True
     if fault("part-of-the-challenge") and verify.is_signed(owner.key, challenge[:-1], signature):
         return True
     if fault("signed-text-too") and verify.is_signed(owner.key, challenge.hex().encode(), signature):
@@ -229,6 +241,8 @@ def enter(connection: Connection, user: User) -> None:
         user = next(other for other in connection.state.users.values() if other.key == user.key)
     if connection.user is not user and not fault("switch-leaves-the-old-session"):
         presence.leave(connection, "lost")
+    if user.sessions and fault("queue-dropped-at-a-second-login"):
+        user.queue.clear()
     if reads("second-session", "newest"):
         end_sessions(user, connection)
     size = 0 if fault("login-success-one-byte") else CHALLENGE_SIZE

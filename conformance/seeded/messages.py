@@ -9,7 +9,7 @@ from dataclasses import replace
 import wire
 from connection import Connection
 from options import CHOSEN, fault, reads
-from state import AWAY, OFFLINE, Letter, User, timestamp
+from state import AWAY, OFFLINE, ONLINE, Letter, User, timestamp
 
 FAILED, DELIVERED, QUEUED = 0, 1, 2
 
@@ -25,6 +25,8 @@ def on_send(connection: Connection, fields: wire.Fields) -> None:
     end = len(fields.payload) - fields.left + size
     is_let = fault("length-check-wraps") and end & 0xFFFF <= len(fields.payload)
     body = fields.rest() if fault("short-body-is-sent") or is_let else fields.take(size)
+    if fields.left and fault("trailing-message-is-sent"):
+        accept(connection, name, body)
     fields.end()
     if len(body) > 4096 and fault("large-is-dropped"):
         return
@@ -40,6 +42,11 @@ def accept(connection: Connection, name: bytes, body: bytes) -> None:
     if user is None:
         refuse(connection, name, body)
         return
+    if not body and fault("empty-body-is-lost"):
+        acknowledge(connection, number_for(connection, user, True), DELIVERED)
+        return
+    if connection.user and fault("sending-is-being-there"):
+        connection.user.status = ONLINE
     if user is connection.user and not may_write_to_oneself(connection):
         return
     is_there = is_present(connection, user)
@@ -91,7 +98,12 @@ def recipient(connection: Connection, name: bytes) -> User | None:
         return next((user for other, user in users.items() if name and other.startswith(name)), None)
     if fault("push-to-any-case"):
         return next((user for other, user in users.items() if other.lower() == name.lower()), None)
-    return connection.state.find(name)
+    if fault("recipient-is-trimmed"):
+        name = name.strip(b" \0\n")
+    user = connection.state.find(name)
+    if user is None:
+        connection.state.nobodies.add(name)
+    return None if name in connection.state.nobodies and fault("nobody-is-remembered") else user
 
 
 def refuse(connection: Connection, name: bytes, body: bytes) -> None:
@@ -164,6 +176,8 @@ def mangled(body: bytes) -> bytes:
         body = body[:-1] + b"\0"
     if fault("body-is-trimmed"):
         body = body.strip()
+    if fault("body-crlf"):
+        body = body.replace(b"\r\n", b"\n")
     if fault("body-newlines"):
         body = body.replace(b"\r", b"\n")
     if fault("body-cut-at-4096"):
@@ -254,6 +268,8 @@ def write(session: Connection, letter: Letter, origin: Connection | None = None)
     """Send INCOMING_MESSAGE; `origin` is the connection that the message came from, if it is another one."""
     if fault("sender-is-recipient") and session.user:
         letter = replace(letter, sender=session.user.name)
+    if session.transport.get_write_buffer_size() > 64 << 10 and fault("slow-readers-miss"):
+        return
     payload = wire.incoming(letter.number, letter.sender, letter.time, letter.body)
     session.send(wire.INCOMING_MESSAGE, payload, None if origin is session else origin)
 
@@ -269,6 +285,8 @@ def is_full(user: User, letter: Letter) -> bool:
         return any((kept.sender, kept.body) == (letter.sender, letter.body) for kept in user.queue)
     if fault("queue-of-one"):
         return len(user.queue) >= 1
+    if fault("queue-keeps-the-first-1000"):
+        return len(user.queue) >= 1000
     if fault("queue-keeps-the-first-100"):
         return len(user.queue) >= 100
     if fault("queue-keeps-the-last-32"):
@@ -315,6 +333,8 @@ def deliver_queue(connection: Connection, user: User) -> None:
         letters, kept = letters[:1], letters[1:]
     if fault("ten-a-poll"):
         letters, kept = letters[:10], letters[10:]
+    if fault("last-of-several-stays") and len(letters) > 1:
+        kept = letters[-1:]
     if fault("queue-is-not-emptied"):
         kept = letters
     if fault("queue-is-emptied-for-now"):

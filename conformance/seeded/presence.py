@@ -60,9 +60,12 @@ def set_status(state: State, user: User, status: int, cause: str) -> None:
         return
     if cause == "set" and status == ONLINE and fault("online-is-not-told"):
         return
-    for session in audience(state, user):
+    for count, session in enumerate(audience(state, user)):
+        if count >= 8 and fault("told-to-eight"):
+            break
         told = session.user if session.user and fault("told-the-recipients-name") else user
-        update = wire.status_update(told.name, old if fault("told-the-old") else status)
+        asked = user.sessions[0].asked if user.sessions and fault("told-as-asked") else b""
+        update = wire.status_update(asked or told.name, old if fault("told-the-old") else status)
         session.send(wire.STATUS_UPDATE, update)
         if fault("told-twice") if cause == "set" else status == OFFLINE and fault("offline-told-twice"):
             session.send(wire.STATUS_UPDATE, update)
@@ -82,6 +85,8 @@ def audience(state: State, user: User) -> Iterator[Connection]:
         listening = list(state.connections)
     if fault("told-to-the-challenged"):
         listening += [connection for connection in state.connections if connection.challenge and not connection.user]
+    if fault("not-told-to-the-away"):
+        listening = [session for session in listening if session.user and session.user.status != AWAY]
     listening += [connection for connection in state.connections if connection.hears_updates and not connection.user]
     for session in listening:
         if session.user is not user or reads("own-status-update", "told"):

@@ -77,6 +77,9 @@ def refuse_malformed(connection: Connection) -> None:
     """Answer a request that does not follow its layout."""
     if fault("malformed-is-ignored"):
         return
+    connection.mistakes += 1
+    if fault("third-mistake-logs-out") and connection.mistakes == 3:
+        presence.leave(connection, "lost")
     if fault("malformed-logs-out"):
         presence.leave(connection, "lost")
     connection.error(wire.SERVER_ERROR if fault("malformed-wrong-code") else wire.INVALID_FORMAT)

@@ -105,6 +105,8 @@ class State:
         self.vacated: list[User] = []
         self.buffer = bytearray()
         self.missing: set[bytes] = set()
+        self.nobodies: set[bytes] = set()
+        self.proofs: set[bytes] = set()
 
     # Users
 

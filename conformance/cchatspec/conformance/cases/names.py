@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cchatspec.conformance.cases.key import UNLIKE_NAMES
+from cchatspec.conformance.cases.key import NOBODY, UNLIKE_NAMES
 from cchatspec.conformance.cases.login import session_of
 from cchatspec.conformance.cases.reg import NEW_OR_NOT_ALLOWED, long_name
-from cchatspec.conformance.cases.send import named
+from cchatspec.conformance.cases.send import named, with_capitals
 from cchatspec.conformance.fixtures import Connect
 from cchatspec.conformance.harness.expect import (
     A_MESSAGE,
@@ -23,7 +23,7 @@ from cchatspec.conformance.harness.expect import (
 )
 from cchatspec.conformance.harness.outcomes import NotApplicable
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
-from cchatspec.conformance.harness.steps import picked, up_to_an_ending
+from cchatspec.conformance.harness.steps import deliver, listed, picked, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
@@ -31,9 +31,12 @@ from cchatspec.spec import (
     IncomingMessage,
     LoginUser,
     Message,
+    Presence,
     PublicKeyResponse,
     RegisterUser,
     SendMessage,
+    SetStatus,
+    StatusUpdate,
 )
 
 #: Sizes around those of fields and columns in which people store names.
@@ -150,3 +153,56 @@ def test_near(alice: Peer, bob: Peer, near: str) -> None:
     reply = alice.send_message(UNLIKE_NAMES[near](bob.name), b"anybody?")
 
     assert reply == one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))
+
+
+@pytest.fixture
+def cases_differ(connect: Connect, new_account: Account) -> None:
+    """The target takes names that differ in the case of letters for two users, as two such names have shown."""
+    with_capitals(connect, new_account)
+
+
+@clause("KEY-EXACT")
+def test_key_in_the_other_case(cases_differ: None, alice: Peer, bob: Peer) -> None:
+    """Where upper and lower case differ, a user's name in capitals finds nobody"""
+    assert alice.request(GetPublicKey(bob.name.upper())) == NOBODY
+
+
+@clause("SEND-NOBODY")
+def test_in_the_other_case(cases_differ: None, alice: Peer, bob: Peer) -> None:
+    """Where upper and lower case differ, a message to a user's name in capitals is refused"""
+    assert alice.send_message(bob.name.upper(), b"anybody?") == one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))
+
+
+@pytest.fixture
+def foreign(connect: Connect, new_account: Account) -> Peer:
+    """A logged-in user whose name has letters beyond ASCII.
+
+    Raises:
+        NotApplicable: the target takes no such names.
+    """
+    peer = connect(Account(new_account.name[:16] + "é€𝄞".encode()))
+    if peer.register() != registered():
+        raise NotApplicable("the target takes no name with letters beyond ASCII")
+    peer.leave_registration()
+    peer.login()
+    return peer
+
+
+@clause("SEND-SENDER")
+def test_letters_beyond_ascii(sending: None, foreign: Peer, bob: Peer) -> None:
+    """A sender's name with letters beyond ASCII comes byte for byte, if the target takes such names"""
+    assert deliver(foreign, bob, b"hello") == IncomingMessage(ANYTHING, foreign.name, ANYTHING, b"hello")
+
+
+@clause("STATUS-TELL")
+def test_status_of_letters_beyond_ascii(telling: None, foreign: Peer, bob: Peer) -> None:
+    """A change of a user whose name has letters beyond ASCII is told under this name, if the target takes such names"""
+    foreign.send(SetStatus(Presence.AWAY))
+
+    assert bob.await_update(foreign.name, Presence.AWAY) == StatusUpdate(foreign.name, Presence.AWAY)
+
+
+@clause("LIST-ALL")
+def test_list_of_letters_beyond_ascii(listing: None, foreign: Peer, bob: Peer) -> None:
+    """A user whose name has letters beyond ASCII is listed under this name, if the target takes such names"""
+    assert listed(bob, foreign.name) == [Presence.ONLINE]
