@@ -35,6 +35,7 @@ _SERVER_OPTIONS: dict[str, tuple[str, ...]] = {
     "challenge-stays": ("--point", "second-ask=ask"),
     "all-challenges-stay": ("--point", "second-ask=ask"),
     "names-are-normalised": ("--point", "name-alphabet=any"),
+    "names-are-ascii": ("--point", "name-alphabet=any"),
 }
 
 #: What a fault needs of the run to show.

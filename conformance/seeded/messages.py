@@ -146,6 +146,9 @@ def number_for(connection: Connection, user: User, is_there: bool) -> int:
     user.got += 1
     if fault("ids-of-the-recipient"):
         return user.got
+    if fault("queue-counts-by-itself") and not is_there:
+        state.counter += 1
+        return 1000 + state.counter
     number = state.next_id(counts=is_there or not fault("queued-ids-not-counted"))
     return number & 0xFF if fault("ids-8-bit") else number
 
@@ -348,6 +351,9 @@ def redone(connection: Connection, letter: Letter) -> Letter:
     """A queued message, as it was sent unless a fault makes parts of it anew."""
     if fault("queue-time-of-delivery"):
         letter = replace(letter, time=timestamp())
+    sender = connection.state.find(letter.sender)
+    if fault("queue-asks-who-sent") and not (sender and sender.sessions):
+        letter = replace(letter, sender=b"")
     if fault("queue-new-ids"):
         letter = replace(letter, number=connection.state.next_id())
     if fault("queue-sender-is-recipient") and connection.user:

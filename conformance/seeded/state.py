@@ -75,6 +75,8 @@ def canonical(name: bytes) -> bytes:
         name = name[:64]
     if fault("names-are-normalised"):
         name = unicodedata.normalize("NFC", name.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+    if fault("names-are-ascii"):
+        name = name.decode("ascii", errors="replace").encode()
     if fault("names-lose-bad-utf8"):
         name = name.decode(errors="ignore").encode()
     return name.lower() if reads("name-case", "folded") else name

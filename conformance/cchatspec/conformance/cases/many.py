@@ -14,7 +14,16 @@ from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import ids, of_type, poll, send_all, up_to_an_ending
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import ListUsers, Presence, RegisterUser, SendMessage, SetStatus, StatusUpdate, UserListResponse
+from cchatspec.spec import (
+    ListUsers,
+    MessageAck,
+    Presence,
+    RegisterUser,
+    SendMessage,
+    SetStatus,
+    StatusUpdate,
+    UserListResponse,
+)
 
 WATCHERS = 24
 SENDERS = 8
@@ -52,6 +61,13 @@ def wrongly_listed(peer: Peer, names: list[bytes]) -> list[bytes]:
     return [name for name in names if times[name] != 1]
 
 
+def ids_of_several(target: Target) -> list[int]:
+    """The ids that were acknowledged more than once, on a target that does not acknowledge each message twice."""
+    if MessageAck in target.manners.doubled:
+        return []
+    return [number for number, times in target.ids.items() if times > 1]
+
+
 @clause("STATUS-TELL")
 def test_to_many(telling: None, alice: Peer, login: Login) -> None:
     """A change is told to each of many others"""
@@ -71,6 +87,12 @@ def test_at_the_same_moment(queueing: None, absent: Account, login: Login) -> No
     came = ids([reply for sender in senders for reply in up_to_an_ending(sender, 10) if reply == QUEUED])
 
     assert len(set(came)) == len(came)
+
+
+@clause("SEND-UNIQUE")
+def test_never_twice_in_a_run(target: Target, sending: None) -> None:
+    """No two messages of this run, up to now, had the same id"""
+    assert ids_of_several(target) == []
 
 
 @clause("QUEUE-HONEST")

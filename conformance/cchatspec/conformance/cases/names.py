@@ -77,6 +77,19 @@ def test_forms_of_unicode(connect: Connect, new_account: Account) -> None:
     assert connect(Account(new_account.name[:20] + "e\u0301".encode())).register() == NEW_OR_NOT_ALLOWED
 
 
+ENDS = {"letters": ("é".encode(), "è".encode()), "no-utf-8": (b"\xfe", b"\xff")}
+
+
+@clause("REG-ALIAS")
+@pytest.mark.parametrize("what", ENDS)
+def test_beyond_ascii(connect: Connect, new_account: Account, what: str) -> None:
+    """Of two names that differ in bytes beyond ASCII, the second is not taken"""
+    first, second = (connect(Account(new_account.name[:20] + end)) for end in ENDS[what])
+    first.register()
+
+    assert second.register() == NEW_OR_NOT_ALLOWED
+
+
 def in_both_cases(connect: Connect, account: Account) -> tuple[Peer, Peer]:
     """Two logged-in users whose names differ in the case of their letters alone.
 

@@ -70,11 +70,19 @@ def test_one(attempt: Attempt) -> None:
 
 @clause("QUEUE-DELIVER")
 def test_in_order(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
-    """Twelve queued messages are delivered in order"""
-    sent = [b"%d" % number for number in range(12)]
-    send_all(alice, absent.name, sent)
+    """Of twelve messages, those acknowledged as queued are delivered in order"""
+    replies = send_all(alice, absent.name, [b"%d" % number for number in range(12)])
+    queued = [b"%d" % number for number, reply in enumerate(replies) if reply == QUEUED]
 
-    assert bodies(poll(login(absent))) == sent
+    assert bodies(poll(login(absent))) == queued
+
+
+@clause("QUEUE-DELIVER")
+def test_one_after_the_other(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """Messages that are sent one after the other's acknowledgement are delivered with their own bodies"""
+    replies = [(body, alice.send_message(absent.name, body)) for body in (b"one", b"two", b"three")]
+
+    assert bodies(poll(login(absent))) == [body for body, reply in replies if reply == QUEUED]
 
 
 @clause("QUEUE-DELIVER")
@@ -139,13 +147,14 @@ def test_after_a_session(
 
 
 @clause("QUEUE-DELIVER")
-def test_sender_has_gone(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
-    """A queued message is delivered after its sender has logged out"""
+def test_sender_has_gone(sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login) -> None:
+    """A queued message is delivered, with its sender's name, after its sender has logged out"""
+    deliver_right(alice, bob, b"pushed")
     alice.send_message(absent.name, b"farewell")
     alice.send(Logout())
     alice.until_end()
 
-    assert poll(login(absent)) == [IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"farewell")]
+    assert poll(login(absent)) == [IncomingMessage(ANYTHING, alice.name, ANYTHING, b"farewell")]
 
 
 @clause("QUEUE-DELIVER")

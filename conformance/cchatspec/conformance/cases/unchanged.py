@@ -10,7 +10,7 @@ from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, is_refusal, no_login, one_of
 from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, listed, picked, poll, second_session
+from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, bodies, listed, picked, poll, second_session
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
@@ -145,6 +145,15 @@ def test_ten_of_a_session(alice: Peer) -> None:
     ended = error(ErrorCode.CONNECTION_TERMINATED), Ending.FIN, Ending.RST
 
     assert alice.request(GetPublicKey(alice.name)) == one_of(PublicKeyResponse(1, alice.account.public_key), *ended)
+
+
+@clause("LOGIN-REFUSE")
+def test_while_they_are_logged_in(checking: None, alice: Peer, connect: Connect) -> None:
+    """A wrong proof is refused while the user is logged in on another connection"""
+    other = connect(alice.account)
+    other.ask()
+
+    assert other.prove(NOT_A_SIGNATURE) == no_login()
 
 
 @clause("LOGIN-BOUND")

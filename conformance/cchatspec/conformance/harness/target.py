@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import socket
 import string
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
@@ -67,7 +68,7 @@ class Target:
         launcher: the process behind it, if the harness started it.
         deadline: how long one read may take, in seconds; adapted to the measured round trip.
         case, log: the case that runs, and what crosses the wire in it.
-        ids: those of all messages that the target has taken.
+        ids: those of all messages that the target has taken, and how often each was acknowledged.
         challenges: all that registered users were given.
         first_time: the time that the first message carried that came, and when it came, in seconds of the monotonic clock.
         parked: a message that lies in the queue of a user since then.
@@ -89,7 +90,7 @@ class Target:
     _tag: str = field(default_factory=lambda: "".join(secrets.choice(string.ascii_lowercase) for _ in range(5)))
     _numbers: count[int] = field(default_factory=lambda: count(1))
     after_restart: object = None
-    ids: set[int] = field(default_factory=set)
+    ids: Counter[int] = field(default_factory=Counter)
     challenges: list[bytes] = field(default_factory=list)
     first_time: tuple[int, float] | None = None
     parked: Parked | None = None
@@ -108,7 +109,7 @@ class Target:
     def saw(self, message: Message) -> None:
         """Remember the ids of messages that were taken, and the time of the first that came."""
         if isinstance(message, MessageAck) and message.status != AckStatus.FAILED:
-            self.ids.add(message.message_id)
+            self.ids[message.message_id] += 1
         if isinstance(message, IncomingMessage) and self.first_time is None:
             self.first_time = message.timestamp, monotonic()
 
