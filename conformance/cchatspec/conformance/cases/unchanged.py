@@ -11,6 +11,7 @@ from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, 
 from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, bodies, listed, picked, poll, second_session
+from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
@@ -79,8 +80,11 @@ def test_close_in_a_frame_is_told(telling: None, alice: Peer, bob: Peer) -> None
 
 
 @clause("QUEUE-HONEST")
-def test_second_registration(queueing: None, alice: Peer, absent: Account, login: Login, connect: Connect) -> None:
+def test_second_registration(
+    queueing: None, target: Target, alice: Peer, absent: Account, login: Login, connect: Connect
+) -> None:
     """A queued message outlives a second registration of its recipient's name, which is refused"""
+    target.require("REG-DUPLICATE")
     alice.send_message(absent.name, b"kept")
     connect(Account(absent.name)).register()
 

@@ -262,6 +262,7 @@ class Target:
             else "it no longer answers"
         )
         self.deaths.append((case, how))
+        self.ids.clear()  # one that keeps nothing begins anew
         if self.launcher is None:
             self.gone = f"the target no longer serves since {case}: {how}"
             return how
