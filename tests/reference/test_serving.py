@@ -85,7 +85,7 @@ def test_it_ends_cleanly(number: signal.Signals) -> None:
         assert isinstance(farewell, Error) and farewell.error_code == ErrorCode.CONNECTION_TERMINATED
         output, log = program.communicate(timeout=DEADLINE)
         assert (output, program.returncode) == ("", 0)
-        assert [line.split()[3] for line in log.splitlines()] == ["started", "stopping", "stopped"]
+        assert [line.split()[2] for line in log.splitlines()] == ["started", "stopping", "stopped"]
 
 
 def test_what_was_confirmed_survives_a_kill(tmp_path: Path) -> None:
