@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 
 import pytest
 from tests.fuzz.simulated import Server, runner_for
 
 from cchatspec.fuzz.families import FAMILIES
-from cchatspec.fuzz.leak import SUSPICIOUS_BYTES, Growth, LeakWatch, confirm, resident_bytes
+from cchatspec.fuzz.leak import SUSPICIOUS_BYTES, Growth, LeakWatch, confirm
+from cchatspec.fuzz.processes import has_collector, resident_bytes
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace
 
@@ -31,8 +33,14 @@ class Counting:
         self.starts += 1
 
 
-def leaks(runner: Counting, memory: Callable[[int], int | None] | None = None) -> list[str]:
-    found = confirm(runner, lambda: 1, repetitions=60, memory=memory or (lambda _pid: runner.memory))
+def leaks(runner: Counting, memory: Callable[[int], int | None] | None = None, *, collects: bool = False) -> list[str]:
+    found = confirm(
+        runner,
+        lambda: 1,
+        repetitions=60,
+        memory=memory or (lambda _pid: runner.memory),
+        collects=lambda _pid: collects,
+    )
     return [name for name, _, _ in found]
 
 
@@ -75,6 +83,17 @@ def test_growth_that_does_not_come_again_is_no_leak() -> None:
     turns, first = 1, 1
 
     assert leaks(runner, lambda _pid: runner.memory if runner.starts <= turns + first else 7) == []
+
+
+def test_a_leak_goes_on_where_garbage_is_collected() -> None:
+    assert leaks(Counting({"failed logins"}), collects=True) == ["failed logins"]
+
+
+def test_memory_that_stands_still_after_a_while_is_no_leak_where_garbage_is_collected() -> None:
+    runner = Counting({"failed logins"})
+    heap = 50_000_000 + 5000 * 3000
+
+    assert leaks(runner, lambda _pid: min(runner.memory, heap), collects=True) == []
 
 
 def test_a_process_that_is_gone_is_not_judged() -> None:
@@ -125,6 +144,24 @@ def test_memory_of_a_process_is_read() -> None:
 
 def test_memory_of_nobody_is_none() -> None:
     assert resident_bytes(0x7FFF_FFFE) is None
+
+
+def test_python_collects() -> None:
+    assert has_collector(os.getpid())
+
+
+def test_a_program_in_c_does_not() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(b"it runs now")
+        process.stdin.flush()
+        process.stdout.read(len(b"it runs now"))
+
+        assert not has_collector(process.pid)
+
+
+def test_a_process_that_nobody_can_look_into_is_taken_to_collect() -> None:
+    assert has_collector(0x7FFF_FFFE)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -221,6 +221,24 @@ class TakesNobodyForSomebody(Server):
         end.say(MessageAck(77, 2))
 
 
+class HoldsBack(Server):
+    """Pushes so many messages to a user, and queues what comes behind them."""
+
+    at_once = 4
+
+    def relay(self, end: End, member: Member, body: bytes) -> None:
+        sessions = member.sessions
+        self.pushed = [*getattr(self, "pushed", ()), member.name]
+        if self.pushed.count(member.name) > self.at_once:
+            member.sessions = []
+        super().relay(end, member, body)
+        member.sessions = sessions
+
+
+class HoldsBackMuch(HoldsBack):
+    at_once = 40
+
+
 class ServesAfterLogout(Server):
     def logout(self, end: End, message: object) -> None:
         pass
@@ -329,6 +347,22 @@ def test_a_wrong_server_is_accused_by_the_clause(
     server: Callable[[], Server], steps: tuple[Step, ...], kind: str, clause: str | None
 ) -> None:
     assert (kind, clause) in found(server(), *steps)
+
+
+FLOOD = (
+    *login(0, "a"),
+    *login(1, "b"),
+    Send(0, tuple(Frame(SEND, {"recipient": Name("b"), "encrypted_message": Body(n, 40)}) for n in range(60))),
+    Fence(0),
+)
+
+
+def test_who_is_flooded_may_be_left_some_for_later() -> None:
+    assert found(HoldsBackMuch(), *FLOOD) == set()
+
+
+def test_who_is_not_flooded_is_left_nothing_for_later() -> None:
+    assert found(HoldsBack(), *FLOOD) == {("state", "SEND-ACK")}
 
 
 @pytest.mark.parametrize("key", SMALL_ORDER, ids=bytes.hex)

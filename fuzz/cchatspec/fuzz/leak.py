@@ -5,23 +5,23 @@ what it has. So growth in a campaign is only a suspicion. It is confirmed by rep
 rounds of the same number, from a fresh start: a leak adds about the same in each of the later rounds, and in a second fresh start
 again. What is only settling in adds less and less.
 
+Runtimes that collect garbage hand out fresh memory evenly for hundreds of repetitions, or thousands, until they do. Where one is
+at work, a leak has to go on for as long again and longer; memory that comes to a standstill meanwhile was no leak.
+
 `LeakWatch` gathers samples in a campaign; `confirm` decides, and finds out which family of scripts leaks.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import linear_regression, median
 from typing import Final, Protocol
 
 from cchatspec.fuzz.families import FAMILIES
+from cchatspec.fuzz.processes import PAGE, has_collector, resident_bytes
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace, Violation
-
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 #: So much a target has to have grown, in bytes, before anybody gets suspicious.
 SUSPICIOUS_BYTES: Final = 4 << 20
@@ -39,6 +39,13 @@ _SETTLING: Final = 2
 _QUICKER: Final = 30
 _FEWER: Final = 8
 _MUCH: Final = 4096
+
+#: Where garbage is collected, growth has to go on for so many rounds of so many repetitions; so many with hardly any growth,
+#: compared with what was seen before, are a standstill.
+_LONG_ROUNDS: Final = 30
+_LONG_REPETITIONS: Final = 300
+_STANDSTILL: Final = 3
+_HARDLY: Final = 0.1
 
 #: What leaves so many times more behind than what was told of leaks by itself.
 _MORE: Final = 1.5
@@ -72,23 +79,6 @@ class Growth:
         later = self.rounds[_SETTLING:]
         middle = median(later)
         return self.each >= SMALLEST_LEAK and min(later) >= _EVEN * middle
-
-
-def resident_bytes(pid: int) -> int | None:
-    """The resident memory of a process and all its descendants, in bytes; None if it is gone."""
-    total = 0
-    seen: list[int] = [pid]
-    for number in seen:
-        try:
-            pages = int(Path(f"/proc/{number}/statm").read_text().split()[1])
-            children = Path(f"/proc/{number}/task/{number}/children").read_text().split()
-        except (OSError, IndexError, ValueError):
-            if number == pid:
-                return None
-            continue
-        total += pages * _PAGE
-        seen += [int(child) for child in children if int(child) not in seen]
-    return total
 
 
 class LeakWatch:
@@ -144,6 +134,7 @@ def confirm(
     repetitions: int = 300,
     families: Mapping[str, Sequence[Script]] = FAMILIES,
     memory: Callable[[int], int | None] = resident_bytes,
+    collects: Callable[[int], bool] = has_collector,
 ) -> Iterator[tuple[str, Script, Violation]]:
     """Repeat families of scripts that leave nothing behind, each from a fresh start, and tell which of them leak.
 
@@ -157,6 +148,7 @@ def confirm(
         repetitions: how often the scripts of a family are repeated in a round.
         families: the scripts, by what they do.
         memory: reads the resident memory of a process, in bytes.
+        collects: whether a process frees its memory only now and then.
 
     Yields:
         The name of each family that leaks, its first script, and what to say about it; nothing where the target cannot be
@@ -172,7 +164,10 @@ def confirm(
         if first is None or not first.is_leak or first.each <= _MORE * told:
             continue
         again = _taking_turns(runner, pid, {name: scripts}, times, memory).get(name)
-        if again is not None and again.is_leak and 0.5 <= again.each / first.each <= 2:
+        if again is None or not again.is_leak or not 0.5 <= again.each / first.each <= 2:
+            continue
+        process = pid()
+        if process is None or not collects(process) or _goes_on(runner, process, scripts, again.each, memory):
             told = max(told, first.each)
             yield name, scripts[0], _leak(name, first, again)
 
@@ -193,7 +188,7 @@ def _suspects(
     if much:
         return [(name, repetitions // _FEWER) for name in much]
     rounds = [sum(parts) for parts in zip(*[growth.rounds for growth in turns.values()], strict=True)]
-    goes_on = 2 * sum(rounds[_SETTLING:]) >= _PAGE * len(rounds[_SETTLING:]) > 0
+    goes_on = 2 * sum(rounds[_SETTLING:]) >= PAGE * len(rounds[_SETTLING:]) > 0
     return [(name, repetitions) for name in families] if goes_on else []
 
 
@@ -219,6 +214,22 @@ def _taking_turns(
             rounds[name].append(after - before)
             before = after
     return {name: Growth(repetitions, tuple(added)) for name, added in rounds.items()}
+
+
+def _goes_on(
+    runner: Runs, process: int, scripts: Sequence[Script], each: float, memory: Callable[[int], int | None]
+) -> bool:
+    """Whether memory goes on growing for long, and never comes to a standstill."""
+    hardly = _HARDLY * each * _STANDSTILL * _LONG_REPETITIONS
+    sizes: list[int] = []
+    for _ in range(_LONG_ROUNDS):
+        for number in range(_LONG_REPETITIONS):
+            runner.run(scripts[number % len(scripts)])
+        size = memory(process)
+        if size is None or (len(sizes) >= _STANDSTILL and size - sizes[-_STANDSTILL] < hardly):
+            return False
+        sizes.append(size)
+    return True
 
 
 def _leak(name: str, first: Growth, again: Growth) -> Violation:

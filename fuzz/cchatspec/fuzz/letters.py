@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 #: So many seconds may lie between our clock and a target's.
 CLOCK_SKEW_S: Final = 300
 
-#: So much may be on its way to somebody who reads, in bytes, before a server may hold back more.
+#: So much may be on its way to somebody who reads, in bytes and messages, before a server may hold back more.
 _EASY_BYTES: Final = 16_384
+_EASY_MESSAGES: Final = 32
 
 #: Ids are remembered for so many messages.
 _IDS_KEPT: Final = 100_000
@@ -62,6 +63,10 @@ class Letter:
     may_be_lost: bool = False
     is_forgotten: bool = False
     number: int = 0
+
+    def has_come_by(self, event: int) -> bool:
+        """Whether it had come at an event."""
+        return bool(self.came) and min(self.came.values()) <= event
 
 
 def fingerprint(body: bytes) -> bytes:
@@ -223,16 +228,17 @@ class Letters:
 
     # What is still to come
 
-    def is_waiting(self, name: bytes) -> bool:
-        """Whether something may wait for this user, so that a server may put the next message behind it."""
-        size = 0
+    def is_waiting(self, name: bytes, asked_at: int) -> bool:
+        """Whether something may have waited for this user at an event, so that a server may put the next message behind it."""
+        size = messages = 0
         for letter in self._to.get(name.lower(), ()):
-            if letter.came or letter.status in (-1, 0):
+            if letter.status in (-1, 0) or letter.request.sent_at > asked_at or letter.has_come_by(asked_at):
                 continue
             if letter.status == 2 or letter.lost_track:
                 return True
             size += letter.size
-        return size > _EASY_BYTES
+            messages += 1
+        return size > _EASY_BYTES or messages > _EASY_MESSAGES
 
     def owed(self) -> list[Letter]:
         """What was acknowledged as delivered to somebody who is surely there, and has not come."""

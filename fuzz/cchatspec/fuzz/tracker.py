@@ -164,7 +164,7 @@ class Tracker:
         if session is None or not 0 < session.logged_in_at <= request.sent_at:
             return False
         person = self.world.person(message.recipient)
-        return 0 not in person.status and not self.model.letters.is_waiting(person.name)
+        return 0 not in person.status and not self.model.letters.is_waiting(person.name, request.sent_at)
 
     # What we send
 
