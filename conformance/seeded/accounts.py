@@ -24,7 +24,7 @@ def is_allowed(name: bytes) -> bool:
         return False
     if fault("names-from-3") and len(name) < 3:
         return False
-    if fault("names-to-30") and len(name) > 30:
+    if len(name) > (30 if fault("names-to-30") else 20 if fault("names-to-20") else 255):
         return False
     if fault("no-leading-digit") and name[:1].isdigit():
         return False

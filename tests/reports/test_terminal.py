@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from rich.console import Console
 from tests.reports.samples import EACH
+from tests.reports.samples import case as sample
 from tests.reports.samples import results as sampled
 from tests.reports.test_results import case, results
 
@@ -142,6 +143,18 @@ def test_the_last_lines_are_the_next_commands() -> None:
 
 def test_the_clause_that_most_cases_wait_for_is_named() -> None:
     assert ending(sampled(*EACH))[0] == "Mend LOGIN-PROOF first: 1 case waits for it."
+
+
+def test_a_should_is_not_to_be_mended_before_a_must() -> None:
+    expected = sample("LOGIN-PROOF", "warn", level="SHOULD")
+
+    assert "Mend" not in shown(sampled(*EACH, expected))
+
+
+def test_what_is_expected_besides_is_named_behind_what_is_broken() -> None:
+    assert "Broken: FRAME-LAYOUT. Expected of a robust server, and not met: LOGIN-BURN." in " ".join(
+        shown(sampled(*EACH)).split()
+    )
 
 
 def test_the_end_counts_the_clauses_that_hold() -> None:

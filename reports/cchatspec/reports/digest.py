@@ -241,9 +241,14 @@ def problems(report: Report) -> list[str]:
 
 
 def waited_for(results: Results) -> tuple[str, int] | None:
-    """The clause for which most undecided cases wait, and how many do; None if there is none."""
+    """The clause for which most undecided cases wait, and how many do; None if there is none, or if a MUST comes before it."""
     waiting = Counter(case.blocked_by for case in results.cases if case.verdict == "inconclusive" and case.blocked_by)
-    return next(((clause or "", number) for clause, number in waiting.most_common(1)), None)
+    verdicts = {clause.id: clause.verdict for clause in results.clauses}
+    later = {"warn"} if "fail" in verdicts.values() else set()
+    return next(
+        ((clause, number) for clause, number in waiting.most_common() if clause and verdicts.get(clause) not in later),
+        None,
+    )
 
 
 def target_name(report: Report) -> str:

@@ -197,13 +197,15 @@ def all_of_it(written: str, also: Sequence[str]) -> str:
 def _conclusion(results: Results) -> str:
     count = results.summary
     broken = _clauses(results, "fail")
+    warned = _clauses(results, "warn")
+    unmet = ", ".join(map(brief, warned))
     if broken:
-        return f"{_held(results)}Broken: {', '.join(map(brief, broken))}."
+        besides = f" Expected of a robust server, and not met: {unmet}." if warned else ""
+        return f"{_held(results)}Broken: {', '.join(map(brief, broken))}.{besides}"
     if not (count.passed or count.warn or count.fail):
         return "No case could be decided, so this says nothing good about the target."
-    if warned := _clauses(results, "warn"):
+    if warned:
         known = " that the baseline does not know" if count.known else ""
-        unmet = ", ".join(map(brief, warned))
         return f"{_held(results)}No MUST{known} is broken. Expected of a robust server, and not met: {unmet}."
     if count.known:
         return "Nothing is broken that the baseline does not know."

@@ -18,6 +18,7 @@ from cchatspec.conformance.harness.expect import (
     registered,
     turned_away,
 )
+from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import account_with_key
@@ -183,7 +184,7 @@ def test_does_not_replace_the_key(alice: Peer, connect: Connect, variant: str) -
 def test_differs_at_the_end(connect: Connect, new_account: Account, size: int) -> None:
     """Of two names of this length that differ in their last byte alone, both are registered"""
     account = Account(long_name(Account(new_account.name[:8]), size - 1))
-    connect(Account(account.name + b"1")).register()
+    must_register(connect(Account(account.name + b"1")))
 
     assert connect(Account(account.name + b"2")).register() == registered()
 

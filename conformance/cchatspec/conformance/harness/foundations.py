@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 #: How many frames that come unasked may stand before the reply to the first request.
 _LONGEST_GREETING = 4
 
+#: So many bytes names have on targets that refuse names of 31 bytes; that is room for a number, and for a word on whose it is.
+_SHORT_NAME = 15
+
 #: What came, and what is right.
 Observed = tuple[object, object]
 
@@ -85,7 +88,8 @@ def must_register(peer: Peer) -> Peer:
     if (wrong := unreadable(reply)) is not None:
         raise Blocked(wrong.clause, f"the reply to a registration cannot be read: {wrong.reason}")
     if reply != registered():
-        raise Blocked("REG-OK", f"the target registered one user and refuses '{peer.name.decode()}'")
+        clause = "REG-PORTABLE" if len(peer.name) > peer.manners.name_size else "REG-OK"
+        raise Blocked(clause, f"the target registered one user and refuses '{peer.name.decode()}'")
     peer.leave_registration()
     return peer
 
@@ -111,8 +115,17 @@ def _register(target: Target, log: WireLog) -> Observed:
     target.manners.settled = True
     if reply == registered():
         target.settle(peer.account, took)
+        _find_name_size(target, log)
     peer.close()
     return reply, registered()
+
+
+def _find_name_size(target: Target, log: WireLog) -> None:
+    """Go on with short names if a long one is refused, as REG-PORTABLE says elsewhere."""
+    peer = Peer(target, target.new_account("x" * target.manners.name_size), log, "long name")
+    if peer.register() == RegisterResponse(0, ANYTHING):
+        target.manners.name_size = _SHORT_NAME
+    peer.close()
 
 
 def _behind_a_greeting(target: Target, peer: Peer, first: Reply) -> Reply:

@@ -55,6 +55,7 @@ class Manners:
         one_at_a_time: whether of requests that come together the target answers the first alone, or the others late.
         lists_present_only: whether users who are not logged in are missing in the list.
         doubled: the types of messages of which each comes twice.
+        name_size: how long the names may be that are made up for cases, in bytes.
     """
 
     greeting: int = 0
@@ -64,6 +65,7 @@ class Manners:
     registers_apart: bool = False
     lists_present_only: bool = False
     doubled: set[type[Message]] = field(default_factory=set)
+    name_size: int = 31
 
 
 class HeaderCountingReader(FrameReader):

@@ -40,7 +40,6 @@ _ROUND_TRIPS = 200
 _DOUBTFUL = 0.2
 _PATIENCE = 2
 
-_MAX_NAME = 31
 _NAME_CHARACTERS = frozenset(string.ascii_lowercase + string.digits)
 
 
@@ -118,10 +117,13 @@ class Target:
         self.challenges.append(challenge)
 
     def new_account(self, hint: str = "") -> Account:
-        """An account with a fresh name of at most 31 small letters and digits that carries the hint."""
+        """An account with a fresh name of small letters and digits that carries the hint.
+
+        It has at most 31 bytes, or fewer if the target does not take so many.
+        """
         start = f"{self._tag}{next(self._numbers)}"
         tail = "".join(char for char in hint.lower() if char in _NAME_CHARACTERS)
-        return Account((start + tail)[:_MAX_NAME].encode())
+        return Account((start + tail)[: self.manners.name_size].encode())
 
     # Foundations
 
