@@ -174,6 +174,13 @@ def test_a_command_is_broken_so_that_it_can_be_copied() -> None:
     ]
 
 
+def test_an_open_point_that_was_asked_for_and_did_not_show_says_so() -> None:
+    asked = changed(case("pass"), id="OPEN/name-case", clauses=["name-case"])
+    run = msgspec.structs.replace(results(asked), open_points={"name-case": OpenPointResult(None)})
+
+    assert "name-case  not seen  what came fits none of its readings." in shown(run)
+
+
 def test_values_of_open_points_are_no_markup() -> None:
     run = msgspec.structs.replace(results(case("pass")), open_points={"x": OpenPointResult("[/x] [bold]y[/bold]")})
 

@@ -125,16 +125,20 @@ def _show_skipped(results: Results, console: Console) -> None:
 
 
 def _show_open_points(results: Results, console: Console) -> None:
-    seen = {point: found for point, found in results.open_points.items() if found.observed is not None}
-    if not seen:
+    asked = {clause: case for case in results.cases for clause in case.clauses}
+    shown = {point: found for point, found in results.open_points.items() if found.observed or point in asked}
+    if not shown:
         return
     console.print()
     console.print(Text("Open points: what this target chose", style="bold"))
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    for point, found in seen.items():
+    for point, found in shown.items():
         texts = {reading.value: reading.text for reading in OPEN_POINTS[point].readings} if point in OPEN_POINTS else {}
-        observed = found.observed or ""
-        table.add_row(Text(f"  {brief(point)}"), Text(brief(observed)), Text(texts.get(observed, ""), style="dim"))
+        if found.observed:
+            observed, text = found.observed, texts.get(found.observed, "")
+        else:
+            observed, text = "not seen", asked[point].reason or "what came fits none of its readings."
+        table.add_row(Text(f"  {brief(point)}"), Text(brief(observed)), Text(brief(text), style="dim"))
     console.print(table)
 
 

@@ -15,8 +15,10 @@ from cchatspec.conformance.harness.expect import (
     error,
     login_refused,
     one_of,
+    register_refused,
     registered,
 )
+from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
 from cchatspec.conformance.harness.steps import bodies, burst, is_closed, picked, poll
@@ -163,15 +165,19 @@ def test_oversize(visitor: Peer, observe: Observe) -> None:
 def test_empty_body(sending: None, alice: Peer, bob: Peer, observe: Observe) -> None:
     """Whether an empty body is relayed"""
     reply = alice.send_message(bob.name, b"")
+    came = bodies(picked(bob.until_fence(), IncomingMessage))
 
     note(
         observe,
-        reply,
-        {"relayed": acknowledged(AckStatus.DELIVERED), "refused": one_of(acknowledged(AckStatus.FAILED), AN_ERROR)},
+        (reply, came),
+        {
+            "relayed": (acknowledged(AckStatus.DELIVERED), [b""]),
+            "refused": (one_of(acknowledged(AckStatus.FAILED), AN_ERROR), []),
+        },
     )
 
 
-def _is_taken(connect: Connect, name: bytes) -> bool:
+def _is_accepted(connect: Connect, name: bytes) -> bool:
     return connect(Account(name)).register() == registered()
 
 
@@ -179,7 +185,7 @@ def _is_taken(connect: Connect, name: bytes) -> bool:
 def test_name_alphabet(visitor: Peer, connect: Connect, observe: Observe) -> None:
     """Which bytes a name may have"""
     start = visitor.name[:12]
-    came = tuple(_is_taken(connect, start + more) for more in (b".-x", b"\x01\xff", b" @"))
+    came = tuple(_is_accepted(connect, start + more) for more in (b".-x", b"\x01\xff", b" @"))
 
     note(observe, came, {"portable": (False, False, False), "extended": (True, False, False), "any": ANYTHING})
 
@@ -187,7 +193,7 @@ def test_name_alphabet(visitor: Peer, connect: Connect, observe: Observe) -> Non
 @open_point("name-length")
 def test_name_length(visitor: Peer, connect: Connect, observe: Observe) -> None:
     """Whether a name may have 255 bytes"""
-    came = _is_taken(connect, visitor.name.ljust(255, b"x"))
+    came = _is_accepted(connect, visitor.name.ljust(255, b"x"))
 
     note(observe, came, {"full": True, "limited": False})
 
@@ -195,10 +201,10 @@ def test_name_length(visitor: Peer, connect: Connect, observe: Observe) -> None:
 @open_point("name-case")
 def test_name_case(connect: Connect, new_account: Account, observe: Observe) -> None:
     """Whether names that differ in case are different"""
-    connect(Account(new_account.name.lower())).register()
-    came = _is_taken(connect, new_account.name.upper())
+    must_register(connect(Account(new_account.name.lower())))
+    reply = connect(Account(new_account.name.upper())).register()
 
-    note(observe, came, {"distinct": True, "folded": False})
+    note(observe, reply, {"distinct": registered(), "folded": register_refused(ErrorCode.USER_ALREADY_EXISTS)})
 
 
 @open_point("body-limit")
