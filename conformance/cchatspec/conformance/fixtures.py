@@ -99,6 +99,7 @@ def connect(target: Target, log: WireLog) -> Iterator[Connect]:
 
     yield open_one
     for peer in peers:
+        peer.log_the_rest()
         peer.close()
 
 

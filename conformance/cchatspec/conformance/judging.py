@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shlex
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
 
@@ -16,6 +17,7 @@ import pytest
 
 from cchatspec.conformance.catalogue import Case
 from cchatspec.conformance.harness.describe import describe, describe_wire
+from cchatspec.conformance.harness.expect import is_no_room
 from cchatspec.conformance.harness.outcomes import (
     Blocked,
     NotApplicable,
@@ -27,7 +29,16 @@ from cchatspec.conformance.harness.outcomes import (
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
 from cchatspec.conformance.stimulus import HEX_LIMIT, parts_of, stimulus_of
 from cchatspec.reports.results import CaseResult, LevelName, Part, Verdict, WireLine
-from cchatspec.spec import HEADER_SIZE, Error, MalformedPayload, parse
+from cchatspec.spec import (
+    HEADER_SIZE,
+    Error,
+    ErrorCode,
+    MalformedPayload,
+    Message,
+    RegisterResponse,
+    UnknownType,
+    parse,
+)
 
 _RATE_ADVICE = "the target answered ERROR 06 to a few requests; raise its rate limit for the suite to get further"
 
@@ -64,6 +75,28 @@ class Judgement:
 def failure(level: LevelName) -> Verdict:
     """What a comparison that did not hold means at a level. An open point cannot fail."""
     return {"MUST": "fail", "SHOULD": "warn", "OPEN": "inconclusive"}[level]  # type: ignore[return-value]
+
+
+def met_limit(attempt: Attempt) -> bool:
+    """Whether an ERROR 06 came in a case that does not ask for it, and so may have been the reply to anything."""
+    if any(clause.startswith("RATE-") for clause in attempt.case.clauses):
+        return False
+    return any(
+        isinstance(came, Error) and came.error_code == ErrorCode.RATE_LIMIT_EXCEEDED for came in _messages(attempt)
+    )
+
+
+def met_no_room(attempt: Attempt) -> bool:
+    """Whether a registration was refused in a case as by a limit on users."""
+    return any(isinstance(came, RegisterResponse | Error) and is_no_room(came) for came in _messages(attempt))
+
+
+def _messages(attempt: Attempt) -> Iterator[Message]:
+    """What came in a case and can be read."""
+    for entry in attempt.log.entries:
+        if entry.direction == "received" and len(entry.data) >= HEADER_SIZE:
+            with suppress(MalformedPayload, UnknownType):
+                yield parse(entry.data[HEADER_SIZE - 1], entry.data[HEADER_SIZE:])
 
 
 def judge(attempt: Attempt) -> Judgement:

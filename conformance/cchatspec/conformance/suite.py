@@ -7,6 +7,8 @@ its own is told at the end, and `recording` decides what of it is new.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,11 +24,11 @@ from cchatspec.conformance.catalogue import (
     pytest_arguments,
 )
 from cchatspec.conformance.events import Ended, Event, Finished, Listener, Opened, Started, answers
-from cchatspec.conformance.harness.outcomes import TooSlow, unreadable
+from cchatspec.conformance.harness.outcomes import Blocked, RateLimited, TooSlow, unreadable
 from cchatspec.conformance.harness.pace import advice_on_pace
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.harness.wirelog import WireLog
-from cchatspec.conformance.judging import Attempt, Judgement, compared, failure, judge, result
+from cchatspec.conformance.judging import Attempt, Judgement, compared, failure, judge, met_limit, met_no_room, result
 from cchatspec.conformance.profile import Profile
 from cchatspec.conformance.recording import Recorder
 from cchatspec.reports.results import CaseResult, Results, changed
@@ -70,6 +72,8 @@ class Suite(QuietReporter):
         self._attempt = attempt = Attempt(case_of(item))
         self.target.case, self.target.log = attempt.case.id, attempt.log
         self._tell(Started(attempt.case.id))
+        with suppress(Blocked):  # it is gone then, which every case from here on says
+            self.target.make_room()
         outcome = yield
         if self._finish(attempt):
             self.stopped = True
@@ -105,6 +109,10 @@ class Suite(QuietReporter):
         judgement = judge(attempt)
         if judgement.verdict in ("pass", "skip") or judgement.broken:
             return judgement
+        if judgement.verdict != "inconclusive" and met_limit(attempt):
+            return judge(replace(attempt, problem=RateLimited()))
+        if met_no_room(attempt) and self.target.is_full(attempt.log):
+            return Judgement("inconclusive", f"the target registers no more than {self.target.user_limit} users")
         try:
             self.target.check_pace(attempt.log)
         except TooSlow as slow:

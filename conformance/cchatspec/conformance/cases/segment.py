@@ -18,7 +18,7 @@ from cchatspec.conformance.harness.expect import (
 )
 from cchatspec.conformance.harness.outcomes import Reply
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
-from cchatspec.conformance.harness.steps import deliver_right, starts, up_to_an_ending
+from cchatspec.conformance.harness.steps import deliver, deliver_right, starts, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
@@ -158,6 +158,7 @@ def test_every_split_of_a_login_request(outsider: Peer, connect: Connect, bob: P
         fresh = connect(outsider.account)
         fresh.send_pieces(frame, [at], bob.until_fence)
         replies.append(fresh.receive())
+        fresh.close()
 
     assert replies == [challenge_given()] * len(replies)
 
@@ -200,7 +201,12 @@ def test_message_in_pieces(sending: None, alice: Peer, bob: Peer, carol: Peer, s
 
 
 def mixed(alice: Peer, carol: Peer, bob: Peer, body_size: int) -> list[list[Reply]]:
-    """What bob gets while two users write to him and he asks for lists: the messages of each sender, and the lists."""
+    """What bob gets while two users write to him and he asks for lists: the messages of each sender, and the lists.
+
+    Raises:
+        NotApplicable, Blocked: the target relays no body of this size.
+    """
+    deliver(alice, bob, bytes(body_size + 2))
     for sender, mark in ((alice, b"a"), (carol, b"c")):
         sender.send(*(SendMessage(bob.name, b"%02d" % number + mark * body_size) for number in range(24)))
     bob.send(*[ListUsers()] * 12)

@@ -252,6 +252,7 @@ def test_in_one_segment(sending: None, alice: Peer, bob: Peer) -> None:
 def test_long_before_short(sending: None, alice: Peer, bob: Peer) -> None:
     """A short message does not overtake a longer one"""
     sizes = (1000, 2, 900, 3, 800, 4)
+    deliver(alice, bob, bytes(max(sizes) + 2))
     alice.send(*(SendMessage(bob.name, b"%02d" % number + bytes(size)) for number, size in enumerate(sizes)))
 
     assert starts(up_to_an_ending(bob, len(sizes))) == [b"%02d" % number for number in range(len(sizes))]

@@ -239,6 +239,14 @@ def closed() -> OneOf:
     return OneOf(Ending.FIN, Ending.RST)
 
 
+def is_no_room(reply: Reply) -> bool:
+    """Whether a valid, new name was refused as by a limit on users: not for the name itself, nor by another limit."""
+    if isinstance(reply, RegisterResponse):
+        names = (ErrorCode.INVALID_USERNAME, ErrorCode.USER_ALREADY_EXISTS)
+        return reply.success == 0 and reply.error_code not in names
+    return isinstance(reply, Error) and reply.error_code != ErrorCode.RATE_LIMIT_EXCEEDED
+
+
 def is_refusal(reply: Reply) -> bool:
     """Whether a SEND_MESSAGE was turned down in one of the right ways: an ERROR, or MESSAGE_ACK status 0."""
     return isinstance(reply, Error) or (isinstance(reply, MessageAck) and reply.status == 0)

@@ -395,6 +395,13 @@ class Line:
         """Close the connection without LOGOUT."""
         self._socket.close()
 
+    def log_the_rest(self) -> None:
+        """Log what has come by now and was not read, which may say why something else did not come."""
+        with contextlib.suppress(OSError, FrameTooLong):
+            self._socket.setblocking(False)
+            for frame in self._frames.feed(self._socket.recv(_READ_SIZE)):
+                self._log.received(self._number, frame_bytes(frame.type, frame.payload))
+
     def drop(self) -> None:
         """Close the connection without LOGOUT, as a part of the case."""
         self._log.event(self._number, "we close the connection")

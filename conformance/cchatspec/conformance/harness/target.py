@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 
+from cchatspec.conformance.harness.expect import is_no_room
 from cchatspec.conformance.harness.foundations import FOUNDATIONS, Parked
 from cchatspec.conformance.harness.launch import REFERENCE_COMMAND, Launcher
 from cchatspec.conformance.harness.outcomes import (
@@ -28,7 +29,7 @@ from cchatspec.conformance.harness.outcomes import (
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.reading import Deviation, Manners
 from cchatspec.conformance.harness.wirelog import WireEntry, WireLog
-from cchatspec.spec import AckStatus, IncomingMessage, Message, MessageAck, RegisterUser
+from cchatspec.spec import AckStatus, IncomingMessage, Message, MessageAck, RegisterResponse, RegisterUser
 
 #: How long a read may take before anything is known about the target, and the bounds of what is set afterwards, in seconds.
 FIRST_DEADLINE_S = 4.0
@@ -39,6 +40,9 @@ _ROUND_TRIPS = 200
 #: From which share of the deadline on a round trip makes it doubtful, and how many deadlines such a round trip may take.
 _DOUBTFUL = 0.2
 _PATIENCE = 2
+
+#: So many users a case may register before a limit on them is met.
+_ROOM = 8
 
 _NAME_CHARACTERS = frozenset(string.ascii_lowercase + string.digits)
 
@@ -70,6 +74,8 @@ class Target:
         ids: those of all messages that the target has taken, and how often each was acknowledged.
         challenges: all that registered users were given.
         first_time: the time that the first message carried that came, and when it came, in seconds of the monotonic clock.
+        registered: how many users it has registered since it was started, as far as this run knows.
+        user_limit: how many it registers, once it has refused one more.
         parked: a message that lies in the queue of a user since then.
         deviations: what broke a clause in any frame, with the case in which it was met.
         deaths: the cases after which the target no longer served, and how it ended.
@@ -92,7 +98,10 @@ class Target:
     ids: Counter[int] = field(default_factory=Counter)
     challenges: list[bytes] = field(default_factory=list)
     first_time: tuple[int, float] | None = None
+    registered: int = 0
+    user_limit: int | None = None
     parked: Parked | None = None
+    _forgets_users: bool = True
     _resident: Account | None = None
     _pacer: Peer | None = None
 
@@ -106,7 +115,9 @@ class Target:
         self.deviations.append((self.case, deviation))
 
     def saw(self, message: Message) -> None:
-        """Remember the ids of messages that were taken, and the time of the first that came."""
+        """Remember the ids of messages that were taken, the time of the first that came, and who is registered."""
+        if isinstance(message, RegisterResponse):
+            self.registered += message.success
         if isinstance(message, MessageAck) and message.status != AckStatus.FAILED:
             self.ids[message.message_id] += 1
         if isinstance(message, IncomingMessage) and self.first_time is None:
@@ -292,9 +303,38 @@ class Target:
             raise Blocked("ROBUST-ALIVE", self.gone) from None
         self._move_in()
 
+    # A limit on users (open point user-limit)
+
+    def is_full(self, log: WireLog) -> bool:
+        """Whether nobody more is registered, though many were."""
+        if self.gone or self._resident is None:
+            return False
+        try:
+            peer = Peer(self, self.new_account(), log, "is there room?")
+            reply = peer.register()
+            peer.close()
+        except (Blocked, RateLimited):
+            return False
+        if not is_no_room(reply):
+            return False
+        self.user_limit = self.registered
+        return True
+
+    def make_room(self) -> None:
+        """Start a launched target again before its limit on users is met, if that makes room; it is tried once."""
+        if self.launcher is None or self.user_limit is None or not self._forgets_users:
+            return
+        if self.registered + _ROOM > self.user_limit:
+            self.restart()
+            self.ids.clear()
+            limit = self.user_limit
+            self._forgets_users = not self.is_full(WireLog())
+            self.user_limit = limit
+
     def _move_in(self) -> None:
         """Register the account by which `still_serves` asks, which a restarted target may have forgotten."""
         self.parked = None
+        self.registered = 0
         if self._resident is not None:
             peer = Peer(self, self._resident, WireLog())
             peer.register()
