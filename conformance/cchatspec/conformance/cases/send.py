@@ -374,7 +374,7 @@ def test_empty_name(alice: Peer) -> None:
     assert reply == one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))
 
 
-@clause("SEND-NOBODY")
+@clause("SEND-NOBODY", level="SHOULD")
 def test_session_goes_on(alice: Peer, new_account: Account) -> None:
     """After a message to nobody, the session goes on"""
     alice.send_message(new_account.name, b"anybody?")

@@ -103,9 +103,11 @@ def test_second_session(queueing: None, alice: Peer, absent: Account, login: Log
 
 
 @clause("QUEUE-ACK")
-def test_after_nobody_had_the_name(queueing: None, alice: Peer, new_account: Account, connect: Connect) -> None:
+def test_after_nobody_had_the_name(
+    queueing: None, alice: Peer, bob: Peer, new_account: Account, connect: Connect
+) -> None:
     """A message to a user who registered after a message to their name was refused is acknowledged as queued"""
-    alice.send_message(new_account.name, b"too early")
+    bob.send_message(new_account.name, b"too early")
     connect(new_account).register()
 
     assert alice.send_message(new_account.name, b"later") == acknowledged(AckStatus.QUEUED)
