@@ -20,6 +20,7 @@ from cchatspec.fuzz.acts import OPENINGS, request, talk
 from cchatspec.fuzz.anomalies import FRAMES, ORDER, Anomaly
 from cchatspec.fuzz.bounds import MOST_LINES
 from cchatspec.fuzz.corpus import Corpus
+from cchatspec.fuzz.crowds import crowds
 from cchatspec.fuzz.delivery import DELIVERY
 from cchatspec.fuzz.dice import Dice, SeededDice, Table
 from cchatspec.fuzz.draft import Draft, Line
@@ -151,8 +152,8 @@ def new_names(script: Script) -> int:
 class Generator:
     """What a campaign runs next; the same seed, corpus and behaviour of the target give the same scripts.
 
-    The first are visits, in which nothing is wrong. Then every other script is one that the corpus begins with, as it is, as long
-    as there are any. Of the others,
+    The first are visits and crowds, in which nothing is wrong. Then every other script is one that the corpus begins with, as it
+    is, as long as there are any. Of the others,
 
         45 %  are new conversations
         50 %  are scripts of the corpus, mutated; one in eight of them is first spliced with another or with a new one
@@ -170,13 +171,13 @@ class Generator:
         self.dice = SeededDice(seed)
         #: How many frames a batch has.
         self.batch_size = float(BATCH)
-        self._visits = visits(self.dice)
+        self._first = [*crowds(self.dice), *visits(self.dice)]
         #: How many names the scripts so far may have registered.
         self.names = 0
 
     def next(self, corpus: Corpus) -> Script:
         """The next script of a campaign."""
-        script = self._visits.pop() if self._visits else self._later(corpus)
+        script = self._first.pop() if self._first else self._later(corpus)
         self.names += new_names(script)
         return script
 

@@ -2,8 +2,9 @@
 
 It is first tried again as it is. What shows is minimised, and the result is replayed from a fresh start: the target is started
 again if the fuzzer launched it, and all names and connections are new. What does not show again may need what ran before it in
-the same process: many users who were registered, or the last script, the last two, four, and so on up to 64. These are tried in
-front of it, and reduced to those that matter. What shows in no replay is no finding: it is counted, and told of in a note.
+the same process: many users who were registered, many messages, or the last script, the last two, four, and so on up to 64. These
+are tried in front of it, and reduced to those that matter. What shows in no replay is no finding: it is counted, and told of in a
+note.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from cchatspec.conformance.harness.launch import accepts
 from cchatspec.fuzz.joining import join
 from cchatspec.fuzz.minimise import BUDGET, Stop, minimise
 from cchatspec.fuzz.numbering import renumbered
-from cchatspec.fuzz.requests import REGISTER
+from cchatspec.fuzz.requests import LOGIN, REGISTER, SEND
 from cchatspec.fuzz.runner import Runner
-from cchatspec.fuzz.script import Connect, Fence, Frame, Key, Name, Script, Send
+from cchatspec.fuzz.script import Body, Connect, Fence, Frame, Key, Name, Proof, Script, Send, Step
 from cchatspec.fuzz.trace import Trace, Violation
+from cchatspec.fuzz.users import MARK_SIZE
 
 #: How often what is minimised is replayed from a fresh start.
 REPLAYS = 5
@@ -39,6 +41,9 @@ HISTORY = 64
 
 #: So many users are registered to see whether it takes many of them.
 _SETTLERS = 200
+
+#: So many messages are written to see whether it takes many of them.
+_LETTERS = 300
 
 #: How long it may take to pursue one violation, in seconds, without the replays.
 LONGEST_S = 60.0
@@ -238,9 +243,9 @@ class Hunt:
 
     def _with_history(self, script: Script, violation: Violation, history: Sequence[Script]) -> Quarry | None:
         """With the scripts that ran before it in the same process."""
-        many = settlers(_SETTLERS)
-        if len(history) > 1 and self.checked(script, (many,), violation, fresh=True):
-            return self._reduced(script, (many,), violation)
+        for many in (settlers(_SETTLERS), letters(_LETTERS)) if len(history) > 1 else ():
+            if self.checked(script, (many,), violation, fresh=True):
+                return self._reduced(script, (many,), violation)
         size = 1
         while size < 2 * min(len(history), HISTORY):
             before = tuple(history[-size:])
@@ -310,6 +315,21 @@ def settlers(count: int) -> Script:
     users = [f"s{number}" for number in range(count)]
     frames = tuple(Frame(REGISTER, {"username": Name(user), "public_key": Key(user)}) for user in users)
     return Script(steps=(Connect(0), Send(0, frames), Fence(0)))
+
+
+def letters(count: int) -> Script:
+    """A script in which a user writes so many messages to one who is there."""
+    steps: list[Step] = []
+    for connection, user in enumerate("ab"):
+        ask, prove = (
+            Frame(LOGIN, {"username": Name(user)}),
+            Frame(LOGIN, {"username": Name(user), "signature": Proof(user)}),
+        )
+        steps += [Connect(connection), Send(connection, (ask,)), Send(connection, (prove,))]
+    frames = tuple(
+        Frame(SEND, {"recipient": Name("b"), "encrypted_message": Body(number, MARK_SIZE)}) for number in range(count)
+    )
+    return Script(registered=("a", "b"), steps=(*steps, Send(0, frames), Fence(0), Fence(1)))
 
 
 def _counted(quarry: Quarry, shown: int, replays: int) -> Quarry:

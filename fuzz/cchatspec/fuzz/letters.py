@@ -271,7 +271,7 @@ class Letters:
             for name in tracker.users
             if tracker.is_surely(name) and tracker.world.sole_session(name) is tracker
             for letter in self.queued(name)
-            if letter.acked_at <= tracker.polled_at and tracker.logged_in_at <= tracker.polled_at
+            if letter.acked_at <= tracker.polled_at
         ]
 
     def unread(self, name: bytes) -> None:

@@ -10,6 +10,7 @@ from cchatspec.fuzz.families import FAMILIES
 from cchatspec.fuzz.hunt import Quarry
 from cchatspec.fuzz.leak import LeakWatch, confirm
 from cchatspec.fuzz.minimise import Stop
+from cchatspec.fuzz.processes import has_sanitizer
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace
@@ -70,6 +71,10 @@ class Memory:
             return False
         if self._watch is None:
             self._watch = LeakWatch(pid, every=_EVERY)
+            if has_sanitizer(pid):
+                # Freed memory is kept to catch its use, so that it grows as if it leaked; LeakSanitizer tells what does.
+                self._pursuits = _MOST_PURSUITS
+                return False
         self._watch.look(self._runner.executions, pid)
         return self._watch.is_suspicious
 

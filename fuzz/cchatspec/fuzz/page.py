@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from cchatspec.fuzz.findings import FindingFile
 
 _ROW, _ROWS, _WIDTH = 8, 6, 80
+_LONG_NAME = 31
 _HEX_LIMIT = 512
 _MOST_FRAMES, _MOST_LINES = 40, 60
 _TEXT_LIMIT = 140
@@ -203,7 +204,8 @@ def _meaning(label: str, part: bytes, value: Value | None) -> str:
         return "empty"
     match value:
         case Name(user=user):
-            return f"{escaped(part)}, the name of {user}"
+            more = f" and so on, {len(part)} bytes" if len(part) > _LONG_NAME else ""
+            return f"{escaped(part[:_LONG_NAME])}{more}, the name of {user}"
         case Key(user=user):
             return f"the key of {user}"
         case Proof(user=user):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,10 @@ _COLLECTORS: Final = (
     *("libjvm.so", "libcoreclr.so", "libmonosgen", "node", "libnode.so", "bun", "deno", "beam."),
     *("python", "libpython", "pypy", "ruby", "libruby", "php", "lua"),
 )
+
+
+#: So much address space only a sanitizer's shadow takes, in bytes.
+_SHADOW_BYTES: Final = 8 << 40
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -39,6 +44,15 @@ def resident_bytes(pid: int) -> int | None:
             if number == pid:
                 return None
     return total
+
+
+def has_sanitizer(pid: int) -> bool:
+    """Whether a process keeps what it frees, as AddressSanitizer has it do, whose shadow takes terabytes of address space."""
+    for number in _family(pid):
+        with suppress(OSError, IndexError, ValueError):
+            if int(Path(f"/proc/{number}/statm").read_text().split()[0]) * PAGE >= _SHADOW_BYTES:
+                return True
+    return False
 
 
 def has_collector(pid: int) -> bool:

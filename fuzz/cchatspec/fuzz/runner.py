@@ -174,8 +174,11 @@ class Runner:
         flight = self._boarded(script)
         flight.go()
         if (not flight.is_doubtful or self._serves(flight)) and flight.is_played:
+            before = len(flight.book.violations)
             self._host.collect(flight.cast, flight.journal)
             self._afterwards([flight], flight.journal, thorough=thorough)
+            if len(flight.book.violations) > before:
+                self._serves(flight)
         self._host.pace(refused=flight.is_limited)
         self._counted(flight)
         return flight
@@ -211,7 +214,6 @@ class Runner:
         """Take the accounts back and ask the bystanders, whose words are written into a journal."""
         self._host.take_back([flight.cast for flight in flights])
         self._since_pair += len(flights)
-        before = len(journal.book.violations)
         talks = [flight.talk for flight in flights]
         is_doubtful = any(flight.book.violations for flight in flights)
         is_time = thorough or is_doubtful or any(talk.tricks for talk in talks) or self._since_pair >= _PAIR_EVERY
@@ -220,8 +222,6 @@ class Runner:
             self._ask_pair(journal, thorough=thorough or any(talk.left_early for talk in talks))
         for line in [line for talk in talks for line in talk.lines.values()]:
             self.model.forget(line.tracker)
-        if len(flights) == 1 and len(journal.book.violations) > before:
-            self._serves(flights[0])
 
     def _counted(self, flight: Flight) -> Trace:
         trace = flight.finish()

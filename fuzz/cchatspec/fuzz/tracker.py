@@ -55,7 +55,7 @@ class Tracker:
         largest: the size of the largest request that was answered.
         logged_in_at: the event at which the user was known to be logged in.
         proof_sent_at: the event at which the proof was sent that did it.
-        polled_at: the event at which the last GET_MESSAGES was sent that was dealt with.
+        polled_at: the event at which the last GET_MESSAGES was sent that was dealt with in this session; 0 for none.
         sent_time: when bytes were last sent, by the model's clock.
         paused_at: the event of what was sent after a pause in which a target may have run out of patience.
         answered_sent_at: the event at which the last request was sent that has a reply.
@@ -300,7 +300,7 @@ class Tracker:
     def _entered(self, name: bytes, request: Request) -> None:
         person = self.world.person(name)
         self.entered.add(name)
-        self.logged_in_at, self.proof_sent_at = self.world.clock, request.sent_at
+        self.logged_in_at, self.proof_sent_at, self.polled_at = self.world.clock, request.sent_at, 0
         if len(person.sessions) == 1:
             person.hides = False
         self._changed(name, 1, request, is_sure=len(person.sessions) == 1)

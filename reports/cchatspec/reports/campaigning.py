@@ -19,7 +19,7 @@ from cchatspec.reports.campaign import Campaign, Finding
 from cchatspec.reports.digest import headline, target_name
 from cchatspec.reports.failures import indented, labelled, show_command, show_sent, show_wire
 from cchatspec.reports.terminal import all_of_it
-from cchatspec.reports.text import brief, command_line, cut, plain, shown, target_words, where, words_of
+from cchatspec.reports.text import brief, command_line, cut, plain, shown, target_words, telling_lines, where, words_of
 
 _MAX_TEXT = 400
 _MAX_OUTPUT_LINES = 6
@@ -70,7 +70,7 @@ def replay(finding: Finding, campaign: Campaign, folder: Path) -> str:
 
 
 def _show_output(finding: Finding, console: Console) -> None:
-    lines = finding.output.splitlines()[-_MAX_OUTPUT_LINES:]
+    lines = telling_lines(finding.output, _MAX_OUTPUT_LINES)
     for index, line in enumerate(lines):
         labelled(console, "" if index else "printed", cut(line, _MAX_TEXT))
 

@@ -7,6 +7,7 @@ cursor nor break a document. It knows nothing of any form of report, which escap
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 
@@ -125,6 +126,20 @@ def _finding_lines(finding: Finding, campaign: Campaign) -> Iterator[str]:
         yield from (f"  {line}" for line in plain_lines(finding.output).splitlines())
     yield from _labelled("script", f"{finding.reproducer}, seen from the folder of the results")
     yield from _labelled("again", replay_command(finding, campaign))
+
+
+#: How a line begins, or what it holds, with which programs of many kinds say that they go down.
+_LAST_WORDS = re.compile(
+    r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|MemorySanitizer|runtime error:|^panic:|^fatal error|panicked at"
+    r"|^Traceback|Assertion|assertion|Exception in thread|Unhandled|Uncaught|terminate called|stack smashing|core dumped",
+)
+
+
+def telling_lines(output: str, most: int) -> list[str]:
+    """So many lines of what a program printed: from where it says that it goes down, or else the last."""
+    lines = output.splitlines()
+    start = next((number for number, line in enumerate(lines) if _LAST_WORDS.search(line)), len(lines))
+    return lines[max(min(start, len(lines) - most), 0) :][:most]
 
 
 def where(finding: Finding) -> str:

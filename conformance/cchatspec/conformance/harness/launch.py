@@ -45,7 +45,8 @@ _PR_SET_PDEATHSIG = 1
 _START_LIMIT_S = 15.0
 _END_LIMIT_S = 5.0
 _POLL_S = 0.01
-_TAIL_BYTES = 2000
+_TAIL_BYTES = 16_000
+_SHOWN_LINES = 20
 
 
 class Launcher:
@@ -187,7 +188,7 @@ class Launcher:
         return text.strip()
 
     def _tail_text(self) -> str:
-        tail = self.tail()
+        tail = "\n".join(self.tail().splitlines()[-_SHOWN_LINES:])
         return f"; it printed:\n{tail}" if tail else "; it printed nothing"
 
 
