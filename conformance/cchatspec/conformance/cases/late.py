@@ -10,7 +10,7 @@ import pytest
 from cchatspec.conformance.fixtures import Login
 from cchatspec.conformance.harness.expect import ANYTHING, at_least, before, near
 from cchatspec.conformance.harness.foundations import Parked, park
-from cchatspec.conformance.harness.outcomes import Blocked
+from cchatspec.conformance.harness.outcomes import Blocked, NotApplicable, has_ended
 from cchatspec.conformance.harness.peer import Peer
 from cchatspec.conformance.harness.steps import CLOCK_TOLERANCE_S, deliver, poll
 from cchatspec.conformance.harness.target import Target
@@ -42,6 +42,24 @@ def earlier(target: Target, sending: None, alice: Peer, bob: Peer) -> int:
     return timestamp
 
 
+@pytest.fixture
+def veteran(target: Target, log: WireLog, sending: None) -> Peer:
+    """A user whose session began more than a second ago: when the run began, unless the run was shorter.
+
+    Raises:
+        NotApplicable: the target ended that session, or was started again since.
+    """
+    if target.veteran is None:
+        raise NotApplicable("no session of this run is old enough")
+    peer, since = target.veteran.peer, target.veteran.since
+    target.veteran = None
+    peer.go_on_in(log, "veteran")
+    wait(peer, since + _MOVED_ON_S)
+    if has_ended(peer.until_fence()):
+        raise NotApplicable("the target has ended the session that began early, or was started again since")
+    return peer
+
+
 def wait(peer: Peer, until: float) -> None:
     """Let time pass on a connection to which nobody sends anything; nothing, if it has passed."""
     remaining = until - monotonic()
@@ -67,6 +85,14 @@ def test_moves_on(earlier: int, alice: Peer, bob: Peer) -> None:
     came = deliver(alice, bob, b"later")
 
     assert came == IncomingMessage(ANYTHING, ANYTHING, at_least(earlier + 1), ANYTHING)
+
+
+@clause("SEND-TIME")
+def test_of_an_old_session(veteran: Peer, alice: Peer, bob: Peer) -> None:
+    """A message from a session that began a while ago carries the time when it was sent"""
+    now = present(alice, bob)
+
+    assert deliver(veteran, bob, b"still here") == IncomingMessage(ANYTHING, ANYTHING, at_least(now), ANYTHING)
 
 
 @clause("QUEUE-DELIVER")

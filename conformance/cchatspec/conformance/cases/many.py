@@ -25,11 +25,14 @@ from cchatspec.spec import (
     UserListResponse,
 )
 
-WATCHERS = 24
+WATCHERS = 40
 SENDERS = 8
 
 #: Users who send so many messages each, which is no more than servers allow one connection in a minute.
 AUTHORS, MESSAGES_EACH = 12, 92
+
+#: What each of them says.
+LINE = bytes(950)
 
 #: So many users with names of 31 bytes make a list of more than 65,535 bytes.
 USERS = 2_050
@@ -97,8 +100,17 @@ def test_never_twice_in_a_run(target: Target, sending: None) -> None:
 
 @clause("QUEUE-HONEST")
 def test_a_thousand(queueing: None, absent: Account, login: Login) -> None:
-    """Of eleven hundred messages of twelve senders, those acknowledged as queued are all delivered, once"""
-    replies = [reply for _ in range(AUTHORS) for reply in send_all(login(), absent.name, [b"again"] * MESSAGES_EACH)]
+    """Of eleven hundred messages of twelve senders, a megabyte in all, those acknowledged as queued are all delivered, once"""
+    replies = [reply for _ in range(AUTHORS) for reply in send_all(login(), absent.name, [LINE] * MESSAGES_EACH)]
+    queued = [reply for reply in replies if reply == QUEUED]
+
+    assert sorted(ids(poll(login(absent))), key=str) == sorted(ids(queued), key=str)
+
+
+@clause("QUEUE-HONEST")
+def test_two_hundred_and_fifty_six(queueing: None, absent: Account, login: Login) -> None:
+    """Of 256 messages of four senders, those acknowledged as queued are all delivered, once"""
+    replies = [reply for _ in range(4) for reply in send_all(login(), absent.name, [b"again"] * 64)]
     queued = [reply for reply in replies if reply == QUEUED]
 
     assert sorted(ids(poll(login(absent))), key=str) == sorted(ids(queued), key=str)

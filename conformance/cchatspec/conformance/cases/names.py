@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 
 import pytest
 
 from cchatspec.conformance.cases.key import NOBODY, UNLIKE_NAMES
 from cchatspec.conformance.cases.login import session_of
-from cchatspec.conformance.cases.reg import NEW_OR_NOT_ALLOWED, long_name
+from cchatspec.conformance.cases.reg import NEW_OR_NOT_ALLOWED, long_name, random_name
 from cchatspec.conformance.cases.send import named, with_capitals
 from cchatspec.conformance.fixtures import Connect
 from cchatspec.conformance.harness.expect import (
@@ -75,6 +76,32 @@ def test_forms_of_unicode(connect: Connect, new_account: Account) -> None:
     connect(Account(new_account.name[:20] + "\u00e9".encode())).register()
 
     assert connect(Account(new_account.name[:20] + "e\u0301".encode())).register() == NEW_OR_NOT_ALLOWED
+
+
+#: Two names that are the same number, or the same text to who drops, folds or trims some characters.
+LOOKALIKES: dict[str, tuple[bytes, bytes]] = {
+    "leading-zero": (b"%s", b"0%s"),
+    "exponent": (b"%se2", b"%s00"),
+    "dot-inside": (b"a%s", b"a.%s"),
+    "hyphen-inside": (b"a%s", b"a-%s"),
+    "underscore-inside": (b"a%s", b"a_%s"),
+    "hyphen-for-underscore": (b"a-%s", b"a_%s"),
+    "byte-order-mark": (b"a%s", b"\xef\xbb\xbfa%s"),
+    "zero-width-space": (b"a%s", b"a\xe2\x80\x8b%s"),
+    "plus-and-more": (b"a%s", b"a%s+tag"),
+    "carriage-return": (b"a%s", b"a%s\r"),
+}
+
+
+@clause("REG-ALIAS")
+@pytest.mark.parametrize("pair", LOOKALIKES)
+def test_lookalike(connect: Connect, pair: str) -> None:
+    """Of two names that only look alike, the second is not taken"""
+    number = random_name(string.digits[1:], 9)
+    first, second = (connect(Account(name % number)) for name in LOOKALIKES[pair])
+    first.register()
+
+    assert second.register() == NEW_OR_NOT_ALLOWED
 
 
 ENDS = {"letters": ("é".encode(), "è".encode()), "no-utf-8": (b"\xfe", b"\xff")}
@@ -205,6 +232,44 @@ def foreign(connect: Connect, new_account: Account) -> Peer:
 def test_letters_beyond_ascii(sending: None, foreign: Peer, bob: Peer) -> None:
     """A sender's name with letters beyond ASCII comes byte for byte, if the target takes such names"""
     assert deliver(foreign, bob, b"hello") == IncomingMessage(ANYTHING, foreign.name, ANYTHING, b"hello")
+
+
+@pytest.fixture
+def long_named(connect: Connect, new_account: Account, size: int) -> Peer:
+    """A logged-in user whose name has this many bytes.
+
+    Raises:
+        NotApplicable: the target takes no such names.
+    """
+    peer = connect(Account(long_name(new_account, size)))
+    if peer.register() != registered():
+        raise NotApplicable(f"the target takes no name of {size} bytes")
+    peer.leave_registration()
+    peer.login()
+    return peer
+
+
+@clause("SEND-SENDER")
+@pytest.mark.parametrize("size", [31, 64, 128, 255])
+def test_long_name(sending: None, long_named: Peer, bob: Peer) -> None:
+    """A sender's long name comes whole, if the target takes such names"""
+    assert deliver(long_named, bob, b"hello") == IncomingMessage(ANYTHING, long_named.name, ANYTHING, b"hello")
+
+
+@clause("STATUS-TELL")
+@pytest.mark.parametrize("size", [31, 128, 255])
+def test_status_of_a_long_name(telling: None, long_named: Peer, bob: Peer) -> None:
+    """A change of a user with a long name is told under the whole name, if the target takes such names"""
+    long_named.send(SetStatus(Presence.AWAY))
+
+    assert bob.await_update(long_named.name, Presence.AWAY) == StatusUpdate(long_named.name, Presence.AWAY)
+
+
+@clause("LIST-ALL")
+@pytest.mark.parametrize("size", [31, 128, 255])
+def test_list_of_a_long_name(listing: None, long_named: Peer, bob: Peer) -> None:
+    """A user with a long name is listed under the whole name, if the target takes such names"""
+    assert listed(bob, long_named.name) == [Presence.ONLINE]
 
 
 @clause("STATUS-TELL")

@@ -7,7 +7,7 @@ import pytest
 from cchatspec.conformance.fixtures import Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged
 from cchatspec.conformance.harness.peer import Peer
-from cchatspec.conformance.harness.steps import bodies, poll
+from cchatspec.conformance.harness.steps import bodies, deliver_right, poll
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, IncomingMessage, Logout, Presence, SetStatus
 
@@ -35,6 +35,24 @@ def test_to_one_who_is_set_to_away(sending: None, alice: Peer, bob: Peer) -> Non
 def test_after_a_change_of_status(sending: None, alice: Peer, bob: Peer, statuses: list[int]) -> None:
     """A user who is shown as away, or as online again, gets messages without asking for them"""
     set_statuses(bob, *statuses)
+    alice.send_message(bob.name, b"hello")
+
+    assert bob.receive() == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"hello")
+
+
+@clause("SEND-ONCE")
+def test_pushed_while_away(sending: None, alice: Peer, bob: Peer) -> None:
+    """A message that was pushed to a user who is away is not brought again by GET_MESSAGES"""
+    set_statuses(bob, Presence.AWAY)
+    deliver_right(alice, bob, b"once")
+
+    assert poll(bob) == []
+
+
+@clause("SEND-PUSH")
+def test_after_asking_for_another_challenge(sending: None, alice: Peer, bob: Peer) -> None:
+    """A user who asks for a challenge on a live session, and proves nothing, goes on to get messages"""
+    bob.ask()
     alice.send_message(bob.name, b"hello")
 
     assert bob.receive() == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"hello")

@@ -10,7 +10,16 @@ from cchatspec.conformance.cases.send import ALL_BYTES, pattern
 from cchatspec.conformance.fixtures import Attempt, AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, near, one_of
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import CLOCK_TOLERANCE_S, bodies, deliver_right, ids, picked, poll, send_all
+from cchatspec.conformance.harness.steps import (
+    CLOCK_TOLERANCE_S,
+    bodies,
+    deliver_right,
+    ids,
+    picked,
+    poll,
+    send_all,
+    starts,
+)
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, Error, GetMessages, IncomingMessage, Logout
@@ -79,6 +88,16 @@ def test_in_order(queueing: None, alice: Peer, absent: Account, login: Login) ->
 
 
 @clause("QUEUE-DELIVER")
+def test_long_between_short(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """Of messages of many sizes, those acknowledged as queued are delivered in order"""
+    sent = [b"%02d" % number + bytes(size) for number, size in enumerate((3, 1500, 1, 900, 2, 2500, 4, 600))]
+    replies = send_all(alice, absent.name, sent)
+    queued = [body for body, reply in zip(sent, replies, strict=False) if reply == QUEUED]
+
+    assert starts(poll(login(absent))) == [body[:2] for body in queued]
+
+
+@clause("QUEUE-DELIVER")
 def test_one_after_the_other(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
     """Messages that are sent one after the other's acknowledgement are delivered with their own bodies"""
     replies = [(body, alice.send_message(absent.name, body)) for body in (b"one", b"two", b"three")]
@@ -95,10 +114,13 @@ def test_same_ids(queueing: None, alice: Peer, absent: Account, login: Login) ->
 
 
 @clause("QUEUE-DELIVER")
-def test_sender(sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login) -> None:
-    """Queued messages of two senders carry their own names"""
+@pytest.mark.parametrize("order", [1, -1], ids=["in-turn", "the-other-way-round"])
+def test_sender(
+    sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login, order: int
+) -> None:
+    """Queued messages of two senders come in order, and carry their own names"""
     deliver_right(alice, bob, b"pushed")
-    replies = [(sender.name, sender.send_message(absent.name, b"later")) for sender in (alice, bob)]
+    replies = [(sender.name, sender.send_message(absent.name, b"later")) for sender in (alice, bob)[::order]]
 
     assert poll(login(absent)) == [
         IncomingMessage(ANYTHING, name, ANYTHING, b"later") for name, reply in replies if reply == QUEUED

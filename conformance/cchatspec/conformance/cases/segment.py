@@ -16,12 +16,13 @@ from cchatspec.conformance.harness.expect import (
     one_of,
     registered,
 )
-from cchatspec.conformance.harness.outcomes import Reply
+from cchatspec.conformance.harness.outcomes import NotApplicable, Reply
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
-from cchatspec.conformance.harness.steps import deliver, deliver_right, starts, up_to_an_ending
+from cchatspec.conformance.harness.steps import burst, deliver, deliver_right, starts, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
+    ErrorCode,
     GetPublicKey,
     IncomingMessage,
     ListUsers,
@@ -161,6 +162,24 @@ def test_every_split_of_a_login_request(outsider: Peer, connect: Connect, bob: P
         fresh.close()
 
     assert replies == [challenge_given()] * len(replies)
+
+
+def unlimited(peer: Peer, count: int) -> list[Reply]:
+    """The replies to so many requests in one write.
+
+    Raises:
+        NotApplicable: they are too many for the target.
+    """
+    replies = burst(peer, count)
+    if error(ErrorCode.RATE_LIMIT_EXCEEDED) in replies:
+        raise NotApplicable(f"the target limits requests to fewer than {count}")
+    return replies
+
+
+@clause("FRAME-SEGMENT")
+def test_many_requests_in_one_segment(alice: Peer) -> None:
+    """Each of a hundred and fifty requests in one segment is answered"""
+    assert unlimited(alice, 150) == [PublicKeyResponse(1, alice.account.public_key)] * 150
 
 
 @clause("FRAME-SEGMENT")

@@ -6,9 +6,10 @@ import pytest
 
 from cchatspec.conformance.fixtures import Connect
 from cchatspec.conformance.harness.expect import ANYTHING, login_accepted, registered
+from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import NotApplicable
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import deliver, listed, picked
+from cchatspec.conformance.harness.steps import deliver, deliver_right, listed, picked, poll
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import IncomingMessage, LoginResponse, Presence
 
@@ -39,6 +40,21 @@ def test_after_logging_in_as_another(sending: None, switched: tuple[bytes, Peer]
     _, peer = switched
 
     assert deliver(peer, bob, b"hello") == IncomingMessage(ANYTHING, peer.name, ANYTHING, ANYTHING)
+
+
+@clause("QUEUE-DELIVER")
+def test_sender_logs_in_as_another(
+    sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account, new_account: Account, connect: Connect
+) -> None:
+    """A queued message carries the name under which it was sent, also if its sender has logged in as another since"""
+    other, sender = must_register(connect(new_account)), alice.name
+    deliver_right(alice, bob, b"pushed")
+    alice.send_message(absent.name, b"later")
+    log_in_as(alice, other.account)
+    back = connect(absent)
+    back.login()
+
+    assert poll(back) == [IncomingMessage(ANYTHING, sender, ANYTHING, b"later")]
 
 
 @clause("LIST-STATUS")

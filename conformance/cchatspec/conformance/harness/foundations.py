@@ -78,6 +78,14 @@ class Parked:
     since: float
 
 
+@dataclass(frozen=True, slots=True)
+class Veteran:
+    """A session that was begun early and is not used until late, and since when, in seconds of the monotonic clock."""
+
+    peer: Peer
+    since: float
+
+
 def must_register(peer: Peer) -> Peer:
     """The peer, whose account is registered now.
 
@@ -274,8 +282,8 @@ def _push(target: Target, log: WireLog) -> Observed:
     sender.send_message(recipient.name, b"hello")
     reply = recipient.receive()
     _look_for_a_second(target, recipient, reply, "SEND-ONCE", "a message that was sent once is pushed twice")
-    sender.close()
     recipient.close()
+    target.veteran = Veteran(sender, monotonic())
     return reply, IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"hello")
 
 

@@ -395,6 +395,11 @@ class Line:
         """Close the connection without LOGOUT."""
         self._socket.close()
 
+    def go_on_in(self, log: WireLog, who: str) -> None:
+        """Log what comes from now on in another log, where the connection has this name."""
+        self._log = log
+        self._number = log.new_connection(who)
+
     def log_the_rest(self) -> None:
         """Log what has come by now and was not read, which may say why something else did not come."""
         with contextlib.suppress(OSError, FrameTooLong):

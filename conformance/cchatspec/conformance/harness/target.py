@@ -15,7 +15,7 @@ from itertools import count
 from time import monotonic
 
 from cchatspec.conformance.harness.expect import is_no_room
-from cchatspec.conformance.harness.foundations import FOUNDATIONS, Parked
+from cchatspec.conformance.harness.foundations import FOUNDATIONS, Parked, Veteran
 from cchatspec.conformance.harness.launch import REFERENCE_COMMAND, Launcher
 from cchatspec.conformance.harness.outcomes import (
     Blocked,
@@ -77,6 +77,7 @@ class Target:
         registered: how many users it has registered since it was started, as far as this run knows.
         user_limit: how many it registers, once it has refused one more.
         parked: a message that lies in the queue of a user since then.
+        veteran: a session that was begun early, and that nobody uses until late.
         deviations: what broke a clause in any frame, with the case in which it was met.
         deaths: the cases after which the target no longer served, and how it ended.
     """
@@ -101,6 +102,7 @@ class Target:
     registered: int = 0
     user_limit: int | None = None
     parked: Parked | None = None
+    veteran: Veteran | None = None
     _forgets_users: bool = True
     _resident: Account | None = None
     _pacer: Peer | None = None

@@ -1,0 +1,104 @@
+"""STATUS: who is told, of what, and under which name; and what the status of a user does not depend on."""
+
+from __future__ import annotations
+
+from cchatspec.conformance.cases.presence import set_statuses
+from cchatspec.conformance.cases.send import with_capitals
+from cchatspec.conformance.fixtures import Connect, Login
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.steps import fail_login, listed, second_session
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import GetPublicKey, Logout, Presence, SetStatus, StatusUpdate, build
+
+AWAY, OFFLINE, ONLINE = Presence.AWAY, Presence.OFFLINE, Presence.ONLINE
+
+
+@clause("STATUS-TELL")
+def test_name_with_capitals(telling: None, connect: Connect, alice: Peer, new_account: Account) -> None:
+    """A user whose name has capitals and small letters is told of under this name"""
+    peer = with_capitals(connect, new_account)
+    peer.send(SetStatus(AWAY))
+
+    assert alice.await_update(peer.name, AWAY) == StatusUpdate(peer.name, AWAY)
+
+
+@clause("STATUS-TELL")
+def test_shown_again(telling: None, alice: Peer, bob: Peer) -> None:
+    """A user who was shown as offline and shows themselves again is told as online"""
+    bob.send(SetStatus(OFFLINE))
+    alice.await_update(bob.name, OFFLINE)
+    alice.updates.clear()
+    bob.send(SetStatus(ONLINE))
+
+    assert alice.await_update(bob.name, ONLINE) == StatusUpdate(bob.name, ONLINE)
+
+
+@clause("STATUS-TELL")
+def test_to_one_who_is_shown_as_offline(telling: None, alice: Peer, bob: Peer) -> None:
+    """A change is told to a logged-in user who is shown as offline"""
+    set_statuses(bob, OFFLINE)
+    alice.send(SetStatus(AWAY))
+
+    assert bob.await_update(alice.name, AWAY) == StatusUpdate(alice.name, AWAY)
+
+
+@clause("STATUS-TELL", level="SHOULD")
+def test_two_changes_at_once(telling: None, alice: Peer, bob: Peer) -> None:
+    """Two changes in one segment are both told, in their order"""
+    alice.until_fence()
+    alice.updates.clear()
+    bob.send_at_once(SetStatus(AWAY), SetStatus(ONLINE))
+    alice.await_update(bob.name, ONLINE)
+
+    assert alice.updates_about(bob.name) == [AWAY, ONLINE]
+
+
+@clause("STATUS-TELL")
+def test_as_listed(telling: None, listing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """What is listed of a user who was away and has logged in once more is what was told last"""
+    bob.send(SetStatus(AWAY))
+    alice.await_update(bob.name, AWAY)
+    alice.updates = [StatusUpdate(bob.name, AWAY)]
+    second_session(bob, connect(bob.account))
+    (status,) = listed(alice, bob.name)[:1]
+
+    assert alice.await_update(bob.name, status) == StatusUpdate(bob.name, status)  # type: ignore[arg-type]
+
+
+@clause("STATUS-LOGIN")
+def test_every_login_is_told(telling: None, alice: Peer, login: Login) -> None:
+    """A user who has logged out and logs in again is told as online again"""
+    user = login(who="user")
+    user.send(Logout())
+    alice.await_update(user.name, OFFLINE)
+    alice.updates.clear()
+    login(user.account)
+
+    assert alice.await_update(user.name, ONLINE) == StatusUpdate(user.name, ONLINE)
+
+
+@clause("STATUS-SET")
+def test_stays_after_another_fails(checking: None, listing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """A user who is away stays so when somebody fails to log in under their name"""
+    set_statuses(bob, AWAY)
+    fail_login(connect(bob.account, "impostor"))
+
+    assert listed(alice, bob.name) == [AWAY]
+
+
+@clause("STATUS-LOST")
+def test_reset_in_a_frame_is_told(telling: None, alice: Peer, bob: Peer) -> None:
+    """A user whose connection is reset in the middle of a frame is told as offline"""
+    bob.send_pieces(build(GetPublicKey(bob.name))[:7], [7], alice.until_fence)
+    bob.reset()
+
+    assert alice.await_update(bob.name, OFFLINE) == StatusUpdate(bob.name, OFFLINE)
+
+
+@clause("STATUS-LOST")
+def test_reset_after_asking_again_is_told(telling: None, alice: Peer, bob: Peer) -> None:
+    """A user who has asked for another challenge, and whose connection is reset, is told as offline"""
+    bob.ask()
+    bob.reset()
+
+    assert alice.await_update(bob.name, OFFLINE) == StatusUpdate(bob.name, OFFLINE)
