@@ -11,13 +11,21 @@ from typing import Final
 
 from cchatspec.fuzz import frames
 from cchatspec.fuzz.dice import Dice
-from cchatspec.fuzz.draft import KNOWN, Draft, Line
-from cchatspec.fuzz.script import Close, Script
+from cchatspec.fuzz.draft import KNOWN, UNKNOWN, Draft, Line
+from cchatspec.fuzz.frames import edited
+from cchatspec.fuzz.script import NAME_SIZE, Close, Edit, Script
 from cchatspec.fuzz.users import MARK_SIZE
 
 #: So often that a number of one byte has wrapped, and exactly so often that it stands at nothing.
 _MANY: Final = 270
 _WRAPPED: Final = 256
+
+#: So many sessions come one after the other, and so many connections are open at once: more than a small table holds.
+_SESSIONS: Final = 80
+_OPEN: Final = 120
+
+#: So many names of some 255 bytes are more than a page of memory holds.
+_LONG_NAMES: Final = 20
 
 #: Messages are as short as can be told apart.
 _SIZE: Final = MARK_SIZE
@@ -84,4 +92,44 @@ def _visited(dice: Dice) -> Draft:
     return draft
 
 
-_CROWDS: Final[tuple[Callable[[Dice], Draft], ...]] = (_queued, _queued_to_nothing, _pushed, _asked, _visited)
+def _came_back(dice: Dice) -> Draft:
+    """Sessions of one user that end without LOGOUT, one after the other."""
+    draft, _ = _inside(dice)
+    for _ in range(_SESSIONS):
+        line = draft.connect()
+        draft.login(line, _SECOND)
+        draft.end(line, Close)
+    draft.login(draft.connect(), _SECOND)
+    return draft
+
+
+def _at_once(dice: Dice) -> Draft:
+    """Many connections that are open at the same time."""
+    draft, line = _inside(dice)
+    others = [draft.connect() for _ in range(_OPEN)]
+    draft.add(others[-1], frames.ask(_SECOND))
+    draft.add(line, frames.get_key(_SECOND))
+    return draft
+
+
+def _long_named(dice: Dice) -> Draft:
+    """Users with the longest names, and a list of all of them."""
+    draft, line = _inside(dice)
+    for shorter in range(_LONG_NAMES):
+        size = 255 - NAME_SIZE - shorter
+        grown = Edit("username", "grow", hex="61" * size), Edit("username_length", "add", size)
+        draft.add(line, edited(frames.register(UNKNOWN[0]), *grown))
+    draft.add(line, frames.LIST)
+    return draft
+
+
+_CROWDS: Final[tuple[Callable[[Dice], Draft], ...]] = (
+    _long_named,
+    _at_once,
+    _came_back,
+    _queued,
+    _queued_to_nothing,
+    _pushed,
+    _asked,
+    _visited,
+)

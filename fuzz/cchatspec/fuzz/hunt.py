@@ -100,6 +100,11 @@ class _How:
     fresh: bool = False
 
 
+def _first(trace: Trace, violation: Violation) -> Violation | None:
+    """What a run showed that is like a violation."""
+    return next((other for other in trace.violations if alike(other, violation)), None)
+
+
 class _Question:
     """Whether a script shows a violation, for the minimiser.
 
@@ -216,6 +221,8 @@ class Hunt:
         question = _Question(self, violation, script, how)
         small = renumbered(minimise(script, question))
         found = self.replay(small, (), violation, REPLAYS)
+        if found is not None and violation.kind == "crash" and not found.trace.frames:
+            return self._registering(violation) or found
         if found is not None and found.shown < found.replays and how.tries == 1:
             return self._surer(question.larger, violation, found)
         if found is None and not how.fresh:
@@ -224,6 +231,14 @@ class Hunt:
             if again(script):
                 found = self.replay(minimise(script, again, _FRESH_BUDGET), (), violation, REPLAYS)
         return found
+
+    def _registering(self, violation: Violation) -> Quarry | None:
+        """The target went down before a script began, while its users were registered: with a script that does just that."""
+        many = settlers(_SETTLERS)
+        if not self.checked(many, (), violation, fresh=True):
+            return None
+        question = _Question(self, violation, many, _How(fresh=True))
+        return self.replay(minimise(many, question, _FRESH_BUDGET), (), violation, REPLAYS)
 
     def _surer(self, larger: Sequence[Script], violation: Violation, found: Quarry) -> Quarry:
         """Something larger that shows it each time, if what is smallest is on the edge; else what shows it most often."""
@@ -266,7 +281,10 @@ class Hunt:
                 return self.replay(minimise(joined, question, BUDGET), (), violation, REPLAYS)
         except Stop:
             pass  # what is known to be enough by now is replayed as it is
-        return self.replay(script, kept, violation, REPLAYS)
+        found = self.replay(script, kept, violation, REPLAYS)
+        if found is not None and found.script is not script and not found.before:
+            return self._plain(found.script, violation) or found
+        return found
 
     def _fewer(self, script: Script, before: tuple[Script, ...], violation: Violation) -> Iterator[tuple[Script, ...]]:
         """Fewer and fewer of those before, with which it still shows."""
@@ -296,14 +314,18 @@ class Hunt:
             return self._run(script, before, violation) is not None
 
     def _run(self, script: Script, before: Sequence[Script], violation: Violation) -> Quarry | None:
-        for one in before:
-            self._count(self._runner.run(one))
+        began = time()
+        for number, one in enumerate(before):
+            earlier = self._runner.run(one, thorough=violation.kind == "crash")
+            self._count(earlier)
+            if violation.kind == "crash" and (shown := _first(earlier, violation)) is not None:
+                # What was to come behind it never did.
+                return Quarry(one, tuple(before[:number]), 1, 1, earlier, shown, began)
         began = time()
         # A crash may come when the script is over; the bystanders notice it then.
         trace = self._runner.run(script, thorough=violation.kind == "crash" or violation.state == "bystander")
         self._count(trace)
-        is_blamed = trace.script is script
-        found = next((other for other in trace.violations if is_blamed and alike(other, violation)), None)
+        found = _first(trace, violation) if trace.script is script else None
         launcher = self._runner.target.launcher
         if found is not None and launcher is not None:
             trace.output = trace.output or launcher.tail()

@@ -17,6 +17,7 @@ from time import monotonic
 from cchatspec.conformance.harness.launch import Launcher
 from cchatspec.conformance.harness.outcomes import TargetError
 from cchatspec.conformance.harness.target import Target
+from cchatspec.fuzz import wording
 from cchatspec.fuzz.bystanders import Pair
 from cchatspec.fuzz.connection import Link
 from cchatspec.fuzz.flight import Flight, crash, together
@@ -384,7 +385,7 @@ class Runner:
 
     def _probe(self) -> str:
         self._is_silent = not self.alive()
-        return "a fresh connection is not answered either" if self._is_silent else "a fresh connection is answered"
+        return wording.NOBODY_ANSWERED if self._is_silent else "a fresh connection is answered"
 
     def _ask_pair(self, journal: Journal, *, thorough: bool) -> None:
         self._since_pair = 0

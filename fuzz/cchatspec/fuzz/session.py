@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 import msgspec
 
@@ -31,7 +31,7 @@ from cchatspec.fuzz.findings import (
     write_finding,
 )
 from cchatspec.fuzz.generate import MANY_NAMES, Generator
-from cchatspec.fuzz.hunt import HISTORY, LATE_S, LONGEST_S, UNSURE, Hunt, Quarry
+from cchatspec.fuzz.hunt import HISTORY, LATE_S, LONGEST_S, REPLAYS, UNSURE, Hunt, Quarry
 from cchatspec.fuzz.joining import interleave
 from cchatspec.fuzz.memory import Memory
 from cchatspec.fuzz.page import stimulus_of, wire_lines
@@ -81,6 +81,7 @@ class Session:
         self._times: Counter[str] = Counter()
         self._known: dict[Key, str] = {}
         self._missed: Counter[Key] = Counter()
+        self._stray: tuple[Quarry, tuple[float, int]] | None = None
         self._led: Counter[Key] = Counter()
         self._history: deque[Script] = deque(maxlen=HISTORY)
         self._runs = self._new = 0
@@ -113,6 +114,7 @@ class Session:
             self._replay_known()
             self._take_up()
             self._loop(corpus, Generator(self._job.seed))
+            self._tell_of_a_stray()
             done = Done(complete=not self._is_stopped())
         except TargetError as problem:
             done = Done(complete=False, note=f"The target is gone: {problem}")
@@ -225,6 +227,8 @@ class Session:
         quarry = self._hunt.pursue(trace, violation, history, min(limit, LONGEST_S))
         self._doing = ""
         if quarry is None:
+            if violation.kind == "crash" and trace.delivered and self._stray is None:
+                self._stray = Quarry(trace.script, history[-HISTORY:], 0, REPLAYS, trace, violation, time()), at
             self._missed[violation.key] += 1
             self._tell(Missed(f"{violation.kind}: {title_of(violation)}. {violation.text}"))
         elif not quarry.replays and self._hunt.is_there():
@@ -234,6 +238,12 @@ class Session:
             self._tell(Missed(f"{violation.kind}: {title_of(violation)}: {text}"))
         else:
             self._keep(quarry, violation, at)
+
+    def _tell_of_a_stray(self) -> None:
+        """A crash is one even if no replay shows it again: without any other, the first is told of, with all that ran before."""
+        if self._stray is not None and self._new < 1:
+            quarry, at = self._stray
+            self._keep(quarry, quarry.violation, at)
 
     def _take_up(self) -> None:
         """Go on with what an earlier campaign had no time to confirm; the first worker does."""

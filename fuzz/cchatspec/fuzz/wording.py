@@ -117,6 +117,9 @@ def wrong_reply(request: Request | None, mode: Mode, reply: Message, tracker: Tr
     return Words(kind, outcome, clause, f"{request.name} was answered with {came}: {why}.")
 
 
+#: What is said of a target of which a fresh connection has no answer.
+NOBODY_ANSWERED = "a fresh connection is not answered either"
+
 _NEEDS_LOGIN = {
     GET_KEY: "AUTH-KEY",
     SEND: "AUTH-SEND",
@@ -239,7 +242,8 @@ def silent(tracker: Tracker, alive: str) -> Words:
             "state", "not closed after LOGOUT", "LOGOUT-CLOSE", f"The connection stays open after LOGOUT; {alive}."
         )
     what = request.name if request else "a request"
-    return Words("hang", "no reply", None, f"{what} was not answered before the deadline; {alive}.")
+    clause = "ROBUST-ALIVE" if alive == NOBODY_ANSWERED else None
+    return Words("hang", "no reply", clause, f"{what} was not answered before the deadline; {alive}.")
 
 
 # Sessions

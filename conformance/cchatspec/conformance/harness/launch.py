@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import resource
 import select
 import shlex
@@ -46,6 +47,9 @@ _START_LIMIT_S = 15.0
 _END_LIMIT_S = 5.0
 _POLL_S = 0.01
 _TAIL_BYTES = 16_000
+
+#: The line by which a sanitizer says what it found, and where; it holds no addresses.
+_SANITIZER = re.compile(r"^SUMMARY: (\w+Sanitizer: .+)$", re.MULTILINE)
 _SHOWN_LINES = 20
 
 
@@ -68,6 +72,7 @@ class Launcher:
         self.restarts = 0
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the launcher)
         self._folder = tempfile.TemporaryDirectory(prefix="cchatspec-", ignore_cleanup_errors=True)
+        self._began = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -82,6 +87,7 @@ class Launcher:
         except ValueError as problem:
             raise TargetError(f"cannot read the launch command: {problem}: {self.command}") from None
         arguments = [word.replace("{port}", str(self.port)).replace("{tmp}", self._folder.name) for word in words]
+        self._began = self._output.seek(0, os.SEEK_END)
         try:
             self._process = subprocess.Popen(
                 arguments,
@@ -131,9 +137,12 @@ class Launcher:
         return self._process.pid if self._process is not None and not self.died else None
 
     def how_it_ended(self) -> str:
-        """`exit status 1`, `signal SIGSEGV`, or `running`."""
+        """`exit status 1`, `signal SIGSEGV`, or `running`; with what a sanitizer found, if one has ended it."""
         status = self._process.poll() if self._process else None
-        return "running" if status is None else ending_of(status)
+        if status is None:
+            return "running"
+        said = _SANITIZER.findall(self._printed(self._began))
+        return f"{ending_of(status)} ({said[-1].strip()})" if said else ending_of(status)
 
     def restart(self, *, died: bool = True) -> None:
         """Start again what has died or hangs, or what a case wants to see restarted."""
@@ -181,11 +190,15 @@ class Launcher:
 
     def tail(self) -> str:
         """The end of what the process printed."""
+        return self._printed(0).strip()
+
+    def _printed(self, start: int) -> str:
+        """The end of what was printed from a place in the output on."""
         size = self._output.seek(0, os.SEEK_END)
-        self._output.seek(max(0, size - _TAIL_BYTES))
+        self._output.seek(max(start, size - _TAIL_BYTES))
         text = self._output.read().decode("utf-8", "backslashreplace")
         self._output.seek(0, os.SEEK_END)
-        return text.strip()
+        return text
 
     def _tail_text(self) -> str:
         tail = "\n".join(self.tail().splitlines()[-_SHOWN_LINES:])
