@@ -32,7 +32,6 @@ from cchatspec.reports.results import CaseResult, LevelName, Part, Verdict, Wire
 from cchatspec.spec import (
     HEADER_SIZE,
     Error,
-    ErrorCode,
     MalformedPayload,
     Message,
     RegisterResponse,
@@ -75,15 +74,6 @@ class Judgement:
 def failure(level: LevelName) -> Verdict:
     """What a comparison that did not hold means at a level. An open point cannot fail."""
     return {"MUST": "fail", "SHOULD": "warn", "OPEN": "inconclusive"}[level]  # type: ignore[return-value]
-
-
-def met_limit(attempt: Attempt) -> bool:
-    """Whether an ERROR 06 came in a case that does not ask for it, and so may have been the reply to anything."""
-    if any(clause.startswith("RATE-") for clause in attempt.case.clauses):
-        return False
-    return any(
-        isinstance(came, Error) and came.error_code == ErrorCode.RATE_LIMIT_EXCEEDED for came in _messages(attempt)
-    )
 
 
 def met_no_room(attempt: Attempt) -> bool:

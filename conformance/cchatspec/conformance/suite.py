@@ -28,7 +28,7 @@ from cchatspec.conformance.harness.outcomes import Blocked, RateLimited, TooSlow
 from cchatspec.conformance.harness.pace import advice_on_pace
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.harness.wirelog import WireLog
-from cchatspec.conformance.judging import Attempt, Judgement, compared, failure, judge, met_limit, met_no_room, result
+from cchatspec.conformance.judging import Attempt, Judgement, compared, failure, judge, met_no_room, result
 from cchatspec.conformance.profile import Profile
 from cchatspec.conformance.recording import Recorder
 from cchatspec.reports.results import CaseResult, Results, changed
@@ -109,7 +109,7 @@ class Suite(QuietReporter):
         judgement = judge(attempt)
         if judgement.verdict in ("pass", "skip") or judgement.broken:
             return judgement
-        if judgement.verdict != "inconclusive" and met_limit(attempt):
+        if judgement.verdict != "inconclusive" and attempt.log.met_limit:
             return judge(replace(attempt, problem=RateLimited()))
         if met_no_room(attempt) and self.target.is_full(attempt.log):
             return Judgement("inconclusive", f"the target registers no more than {self.target.user_limit} users")

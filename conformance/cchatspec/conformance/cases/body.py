@@ -53,6 +53,10 @@ WORDS = {
     "escape": b"\\n\\x00%00&lt;",
     "spaces": b"  one  ",
     "a-frame": build(ListUsers()) * 2,
+    "json": b'{"text": "\xff\xfe"}',
+    "markup": b"<b>\xe9</b>&amp;",
+    "base64": b"aGVsbG8=",
+    "gzip": b"\x1f\x8b\x08\x00\xff",
     "bad-utf-8": b"\xc3\x28 \xed\xa0\x80",
 }
 

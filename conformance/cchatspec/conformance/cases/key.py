@@ -37,6 +37,7 @@ NEAR_NAMES = {
     "underscore": lambda name: name[:-1] + b"_",
     "dot": lambda name: name[:-1] + b".",
     "quote": lambda name: name + b"' OR '1'='1",
+    "at-a-host": lambda name: name + b"@localhost",
     "slash": lambda name: b"./" + name,
     "255-bytes": lambda name: name.ljust(255, b"x"),
 }

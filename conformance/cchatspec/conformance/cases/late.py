@@ -101,3 +101,13 @@ def test_time_after_seconds(sending: None, parked: Parked, alice: Peer, bob: Pee
     now = present(alice, bob)
 
     assert poll(login(parked.recipient)) == [IncomingMessage(ANYTHING, ANYTHING, before(now), parked.body)]
+
+
+@clause("QUEUE-DELIVER")
+def test_time_of_each(sending: None, parked: Parked, alice: Peer, bob: Peer, login: Login) -> None:
+    """Of two messages that were queued at different times, each carries its own time"""
+    now = present(alice, bob)
+    alice.send_message(parked.recipient.name, b"again")
+    came = poll(login(parked.recipient))
+
+    assert came[-1:] == [IncomingMessage(ANYTHING, ANYTHING, at_least(now), b"again")]

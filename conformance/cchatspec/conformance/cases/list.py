@@ -138,6 +138,16 @@ def test_new_user(lists: None, alice: Peer, connect: Connect) -> None:
 
 
 @clause("LIST-FRESH")
+def test_status_asked_twice(lists: None, alice: Peer, bob: Peer) -> None:
+    """A list that was asked for before does not hide a change of status"""
+    entries(alice, bob.name)
+    bob.send(SetStatus(Presence.AWAY))
+    bob.until_fence()
+
+    assert listed(alice, bob.name) == [Presence.AWAY]
+
+
+@clause("LIST-FRESH")
 def test_asked_twice(lists: None, alice: Peer, connect: Connect) -> None:
     """A list that was asked for before does not hide a new user"""
     entries(alice, alice.name)

@@ -11,7 +11,7 @@ from cchatspec.conformance.fixtures import Connect, Login
 from cchatspec.conformance.harness.expect import registered
 from cchatspec.conformance.harness.outcomes import NotApplicable
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import ids, of_type, poll, send_all, up_to_an_ending
+from cchatspec.conformance.harness.steps import bodies, ids, of_type, poll, send_all, up_to_an_ending
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
@@ -25,7 +25,7 @@ from cchatspec.spec import (
     UserListResponse,
 )
 
-WATCHERS = 40
+WATCHERS, LISTENERS = 40, 70
 SENDERS = 8
 
 #: Users who send so many messages each, which is no more than servers allow one connection in a minute.
@@ -79,6 +79,16 @@ def test_to_many(telling: None, alice: Peer, login: Login) -> None:
     told = StatusUpdate(alice.name, Presence.AWAY)
 
     assert [watcher.await_update(alice.name, Presence.AWAY) for watcher in watchers] == [told] * WATCHERS
+
+
+@clause("SEND-PUSH")
+def test_among_many(sending: None, alice: Peer, login: Login) -> None:
+    """Of many users who are logged in, each gets the message that is for them"""
+    others = [login() for _ in range(LISTENERS)]
+    for number, other in enumerate(others):
+        alice.send_message(other.name, b"%d" % number)
+
+    assert bodies([other.receive() for other in others]) == [b"%d" % number for number in range(LISTENERS)]
 
 
 @clause("SEND-UNIQUE")

@@ -9,7 +9,7 @@ import pytest
 
 from cchatspec.conformance.cases.key import NOBODY, UNLIKE_NAMES
 from cchatspec.conformance.cases.login import session_of
-from cchatspec.conformance.cases.reg import NEW_OR_NOT_ALLOWED, long_name, random_name
+from cchatspec.conformance.cases.reg import NEW_OR_NOT_ALLOWED, TAKEN, long_name, random_name
 from cchatspec.conformance.cases.send import named, with_capitals
 from cchatspec.conformance.fixtures import Connect
 from cchatspec.conformance.harness.expect import (
@@ -102,6 +102,20 @@ def test_lookalike(connect: Connect, pair: str) -> None:
     first.register()
 
     assert second.register() == NEW_OR_NOT_ALLOWED
+
+
+#: Names that mean something to the objects and tables of some languages.
+WORDS = ["constructor", "__proto__", "toString", "hasOwnProperty", "null", "undefined", "None", "True", "select", "NaN"]
+
+
+@clause("REG-PORTABLE")
+@pytest.mark.parametrize("word", WORDS)
+def test_word(visitor: Peer, alice: Peer, word: str) -> None:
+    """A name that is a word of a programming language is accepted, or somebody has it"""
+    reply = visitor.request(RegisterUser(word.encode(), visitor.account.public_key))
+    key = alice.request(GetPublicKey(word.encode()))
+
+    assert (reply, key) == (one_of(registered(), TAKEN), PublicKeyResponse(1, ANYTHING))
 
 
 ENDS = {"letters": ("é".encode(), "è".encode()), "no-utf-8": (b"\xfe", b"\xff")}

@@ -107,7 +107,7 @@ def test_bad_name(visitor: Peer, observe: Observe) -> None:
 def test_second_session(alice: Peer, connect: Connect, observe: Observe) -> None:
     """What a second login of a user does to the first session"""
     second = connect(alice.account)
-    second.login()
+    second.ask_and_prove()
     first = alice.until_fence()
 
     note(

@@ -6,7 +6,7 @@ import pytest
 
 from cchatspec.conformance.fixtures import Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged
-from cchatspec.conformance.harness.peer import Peer
+from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import bodies, deliver_right, poll
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, IncomingMessage, Logout, Presence, SetStatus
@@ -38,6 +38,16 @@ def test_after_a_change_of_status(sending: None, alice: Peer, bob: Peer, statuse
     alice.send_message(bob.name, b"hello")
 
     assert bob.receive() == IncomingMessage(ANYTHING, ANYTHING, ANYTHING, b"hello")
+
+
+@clause("QUEUE-DELIVER")
+def test_asked_for_while_shown_as_offline(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """A user who is shown as offline, and asks for messages, gets those that were queued before"""
+    alice.send_message(absent.name, b"early")
+    back = login(absent)
+    back.send(SetStatus(Presence.OFFLINE))
+
+    assert bodies(poll(back)) == [b"early"]
 
 
 @clause("SEND-ONCE")

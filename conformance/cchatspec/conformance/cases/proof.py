@@ -18,6 +18,7 @@ from cchatspec.conformance.harness.expect import (
     register_refused,
     turned_away,
 )
+from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
 from cchatspec.conformance.harness.steps import (
     ED25519_ORDER,
@@ -221,6 +222,16 @@ def test_name_changed_for_the_proof(checking: None, listing: None, outsider: Pee
     outsider.prove(outsider.account.sign(challenge), absent.name)
 
     assert listed(bob, absent.name) == [Presence.OFFLINE]
+
+
+@clause("LOGIN-OWNKEY")
+def test_proof_under_a_longer_name(checking: None, listing: None, outsider: Peer, connect: Connect, bob: Peer) -> None:
+    """Asking as oneself and proving under another's name, which begins with one's own, does not bring the other online"""
+    longer = must_register(connect(Account(outsider.name + b"x")))
+    challenge = outsider.challenge()
+    outsider.prove(outsider.account.sign(challenge), longer.name)
+
+    assert listed(bob, longer.name) == [Presence.OFFLINE]
 
 
 @clause("LOGIN-OWNKEY")

@@ -374,6 +374,14 @@ def test_empty_name(alice: Peer) -> None:
     assert reply == one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))
 
 
+@clause("SEND-NOBODY")
+def test_thrice(alice: Peer, bob: Peer, carol: Peer, new_account: Account) -> None:
+    """Messages of three users to the same nobody are all refused"""
+    replies = [peer.send_message(new_account.name, b"anybody?") for peer in (alice, bob, carol)]
+
+    assert replies == [one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))] * 3
+
+
 @clause("SEND-NOBODY", level="SHOULD")
 def test_session_goes_on(alice: Peer, new_account: Account) -> None:
     """After a message to nobody, the session goes on"""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from cchatspec.conformance.cases.presence import set_statuses
 from cchatspec.conformance.cases.send import with_capitals
+from cchatspec.conformance.cases.status import times_told
 from cchatspec.conformance.fixtures import Connect, Login
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import fail_login, listed, second_session
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import GetPublicKey, Logout, Presence, SetStatus, StatusUpdate, build
+from cchatspec.spec import GetPublicKey, Logout, Presence, PublicKeyResponse, SetStatus, StatusUpdate, build
 
 AWAY, OFFLINE, ONLINE = Presence.AWAY, Presence.OFFLINE, Presence.ONLINE
 
@@ -75,6 +76,31 @@ def test_every_login_is_told(telling: None, alice: Peer, login: Login) -> None:
     login(user.account)
 
     assert alice.await_update(user.name, ONLINE) == StatusUpdate(user.name, ONLINE)
+
+
+@clause("FRAME-UNASKED")
+def test_login_is_told_once(telling: None, alice: Peer, login: Login) -> None:
+    """A login is told once"""
+    newcomer = login(who="newcomer")
+    newcomer.until_fence()
+
+    assert times_told(alice, newcomer.name, ONLINE) == 1
+
+
+@clause("STATUS-SET")
+def test_set_twice(listing: None, alice: Peer, bob: Peer) -> None:
+    """A user who sets the status that they have keeps it"""
+    set_statuses(bob, AWAY, AWAY)
+
+    assert listed(alice, bob.name) == [AWAY]
+
+
+@clause("KEY-FOUND")
+def test_key_of_one_who_is_shown_as_offline(alice: Peer, bob: Peer) -> None:
+    """The key of a user who is shown as offline is found"""
+    set_statuses(bob, OFFLINE)
+
+    assert alice.request(GetPublicKey(bob.name)) == PublicKeyResponse(1, bob.account.public_key)
 
 
 @clause("STATUS-SET")

@@ -92,6 +92,18 @@ def test_second_registration(
 
 
 @clause("QUEUE-HONEST")
+def test_malformed_request(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """A queued message outlives a malformed request of its recipient"""
+    alice.send_message(absent.name, b"kept")
+    back = login(absent)
+    back.send_raw(MessageType.GET_PUBLIC_KEY, b"\x09bob")
+    came = picked(back.until_fence(), IncomingMessage)
+    back.close()
+
+    assert bodies([*came, *poll(login(absent))])[-1:] == [b"kept"]
+
+
+@clause("QUEUE-HONEST")
 def test_second_session(queueing: None, alice: Peer, absent: Account, login: Login, connect: Connect) -> None:
     """A queued message that a first session has not asked for is delivered to it or to a second"""
     alice.send_message(absent.name, b"kept")

@@ -361,7 +361,8 @@ class Line:
             first = deviations[0]
             self._inbox.append(Unreadable(first.clause, first.reason, first.data))
             return
-        if isinstance(reply, Error) and reply.error_code == ErrorCode.RATE_LIMIT_EXCEEDED and not self.expects_limit:
+        if is_limit(reply) and not self.expects_limit:
+            self._log.met_limit = True
             raise RateLimited
         if self._unasked and self.lenient:
             self._unasked -= 1
@@ -406,6 +407,8 @@ class Line:
             self._socket.setblocking(False)
             for frame in self._frames.feed(self._socket.recv(_READ_SIZE)):
                 self._log.received(self._number, frame_bytes(frame.type, frame.payload))
+                reply, _ = read_frame(frame)
+                self._log.met_limit |= is_limit(reply) and not self.expects_limit
 
     def drop(self) -> None:
         """Close the connection without LOGOUT, as a part of the case."""
@@ -418,6 +421,11 @@ class Line:
         with contextlib.suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
+
+
+def is_limit(reply: object) -> bool:
+    """Whether it is ERROR 06."""
+    return isinstance(reply, Error) and reply.error_code == ErrorCode.RATE_LIMIT_EXCEEDED
 
 
 @cache

@@ -217,7 +217,7 @@ def second_session(first: Peer, second: Peer) -> Peer:
         NotApplicable: the target refuses second sessions.
     """
     second.account = first.account
-    second.login()
+    second.ask_and_prove()
     if not second.logged_in:
         raise NotApplicable("the target refuses a second session of a user")
     return second

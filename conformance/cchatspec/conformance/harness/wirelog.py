@@ -37,9 +37,13 @@ class WireEntry:
 
 
 class WireLog:
-    """What one case sent and received; of the frames that came, the first 10,000."""
+    """What one case sent and received; of the frames that came, the first 10,000.
+
+    `met_limit` is whether an ERROR 06 came where none was expected, which may have been the reply to anything.
+    """
 
     def __init__(self) -> None:
+        self.met_limit = False
         self._start = monotonic()
         self.entries: list[WireEntry] = []
         self._connections = 0
