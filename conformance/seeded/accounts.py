@@ -84,6 +84,8 @@ def _refusal(connection: Connection, name: bytes, key: bytes) -> int:
         time.sleep(1)
     if not is_allowed(canonical(name)) or len(name) > CHOSEN.limits.name:
         return wire.INVALID_NAME
+    if name in (b"constructor", b"toString") and fault("words-are-taken"):
+        return wire.USER_EXISTS
     found = state.find(name)
     if found and not (fault("only-the-present-are-taken") and not found.sessions):
         return _refuse_taken(connection, found, key)

@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol, Remembered):
         self.asked = b""
         self.closing = False
         self.is_stuck = False
-        self.frames = 0
+        self.frames = self.entered_at = 0
         self.payload = b""
         self._serve, self._left = serve, left
         self._buffer = state.buffer if fault("buffer-of-all") else bytearray()
@@ -159,6 +159,10 @@ class Connection(asyncio.Protocol, Remembered):
         if exc is not None and fault("reset-is-not-told"):
             return
         if self._buffer and fault("half-a-frame-is-no-end"):
+            return
+        if self._buffer and exc is not None and fault("reset-in-a-frame-is-no-end"):
+            return
+        if self.challenge and exc is not None and fault("reset-after-asking-is-no-end"):
             return
         if exc is not None and fault("reset-ends-all"):
             for other in list(self.state.connections):

@@ -13,7 +13,7 @@ import verify
 import wire
 from connection import Connection
 from options import fault, reads
-from state import OFFLINE, ONLINE, User, canonical
+from state import OFFLINE, ONLINE, User, canonical, timestamp
 
 NO_SIGNATURE = bytes(64)
 CHALLENGE_SIZE = 32
@@ -168,6 +168,8 @@ def whose(connection: Connection, asked: bytes, name: bytes) -> tuple[User | Non
         return first, second
     if fault("first-name-wins"):
         return second, first
+    if name.startswith(asked) and fault("proof-under-a-longer-name"):
+        return first, second
     if canonical(asked) != canonical(name) and not fault("challenge-of-all"):
         return None, None
     if fault("key-of-the-first-attempt"):
@@ -233,6 +235,8 @@ def fail(connection: Connection, user: User | None) -> None:
             other.challenge = b"" if canonical(other.asked) == canonical(user.name) else other.challenge
     if fault("failure-ends-the-live-session"):
         end_sessions(user, connection)
+    if user.status not in (OFFLINE, ONLINE) and fault("failure-ends-being-away"):
+        presence.set_status(connection.state, user, ONLINE, "set")
     if fault("failure-sets-offline"):
         presence.set_status(connection.state, user, OFFLINE, "lost")
 
@@ -259,6 +263,7 @@ def enter(connection: Connection, user: User) -> None:
     if connection not in user.sessions and not has_another:
         user.sessions.append(connection)
     user.logins += 1
+    connection.entered_at = timestamp()
     if (not fault("away-stays") or user.status == OFFLINE) and not (user.hides and fault("invisible-stays")):
         presence.set_status(connection.state, user, user.last_status if fault("away-stays") else ONLINE, "login")
     if user.queue and fault("pending-count-at-login"):

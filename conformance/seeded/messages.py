@@ -50,7 +50,8 @@ def accept(connection: Connection, name: bytes, body: bytes) -> None:
     if user is connection.user and not may_write_to_oneself(connection):
         return
     is_there = is_present(connection, user)
-    letter = Letter(number_for(connection, user, is_there), sender_name(connection), timestamp(), body)
+    now = connection.entered_at if fault("time-of-login") else timestamp()
+    letter = Letter(number_for(connection, user, is_there), sender_name(connection), now, body)
     if user.has_ghost and not is_there:
         user.has_ghost = False
         acknowledge(connection, letter.number, DELIVERED)
@@ -70,6 +71,10 @@ def is_present(connection: Connection, user: User) -> bool:
     if user is connection.user and fault("self-is-queued"):
         return False
     if user.status == AWAY and fault("away-is-not-there"):
+        return False
+    if fault("asking-stops-pushes") and any(session.challenge for session in user.sessions):
+        return False
+    if fault("twenty-are-there") and sum(1 for _ in connection.state.sessions()) > 20:
         return False
     return bool(user.sessions) and not (user.status == OFFLINE and reads("invisible", "queued"))
 
@@ -166,6 +171,8 @@ def sender_name(connection: Connection) -> bytes:
         name = connection.asked
     if fault("sender-cut-at-16"):
         name = name[:16]
+    if fault("sender-cut-at-127"):
+        name = name[:127]
     return name.lower() if fault("sender-lower-case") else name
 
 
@@ -226,7 +233,7 @@ def push(connection: Connection, user: User, letter: Letter) -> None:
     if letter.body == user.last_body and fault("equal-pushes-are-one"):
         return
     user.last_body = letter.body
-    if fault("pushed-and-queued"):
+    if fault("pushed-and-queued") or (user.status == AWAY and fault("away-is-queued-too")):
         user.queue.append(letter)
     if fault("pushed-and-kept"):
         user.again.append(letter)
@@ -282,8 +289,9 @@ def write(session: Connection, letter: Letter, origin: Connection | None = None)
 
 def is_full(user: User, letter: Letter) -> bool:
     """Whether a fault drops a message instead of queueing it."""
-    if fault("queue-keeps-64-kib"):
-        return sum(len(kept.body) for kept in [*user.queue, letter]) > 64 << 10
+    limit = (64 << 10) if fault("queue-keeps-64-kib") else (512 << 10) if fault("queue-keeps-512-kib") else 0
+    if limit and sum(len(kept.body) for kept in [*user.queue, letter]) > limit:
+        return True
     if fault("equal-messages-are-one"):
         return any((kept.sender, kept.body) == (letter.sender, letter.body) for kept in user.queue)
     if fault("queue-of-one"):
@@ -327,11 +335,21 @@ def answer_empty(connection: Connection) -> None:
 
 def deliver_queue(connection: Connection, user: User) -> None:
     """Bring all that is queued for a user."""
+    if user.queue and len(user.queue) % 256 == 0 and fault("queue-count-8-bit"):
+        return
+    if user.status == OFFLINE and fault("invisible-have-no-queue"):
+        return
     letters, kept = connection.state.take_all(user), []
     if fault("queue-of-all"):
         letters = [letter for other in connection.state.users.values() for letter in [*other.queue, *letters]]
     if fault("queue-is-a-stack"):
         letters.reverse()
+    if fault("queue-by-sender"):
+        letters.sort(key=lambda letter: letter.sender)
+    if fault("queue-short-first"):
+        letters.sort(key=lambda letter: len(letter.body) >= 1024)
+    if letters and fault("queue-time-of-the-first"):
+        letters = [replace(letter, time=letters[0].time) for letter in letters]
     if fault("one-a-poll"):
         letters, kept = letters[:1], letters[1:]
     if fault("ten-a-poll"):

@@ -41,6 +41,8 @@ def change(connection: Connection, user: User, status: int) -> None:
     if user.has_set and fault("status-once"):
         return
     user.has_set, user.hides = True, status == OFFLINE
+    if status == user.status == AWAY and fault("away-is-a-switch"):
+        status = ONLINE
     set_status(connection.state, user, status, "set")
     if fault("status-of-all"):
         for other in connection.state.users.values():
@@ -60,13 +62,20 @@ def set_status(state: State, user: User, status: int, cause: str) -> None:
         return
     if cause == "set" and status == ONLINE and fault("online-is-not-told"):
         return
+    if (cause == "login" and user.logins > 1 and fault("later-logins-are-not-told")) or (
+        cause == "set" and old == OFFLINE and fault("shown-again-is-not-told")
+    ):
+        return
     for count, session in enumerate(audience(state, user)):
-        if count >= 8 and fault("told-to-eight"):
+        if (count >= 8 and fault("told-to-eight")) or (count >= 32 and fault("told-to-32")):
             break
         told = session.user if session.user and fault("told-the-recipients-name") else user
         asked = user.sessions[0].asked if user.sessions and fault("told-as-asked") else b""
-        update = wire.status_update(asked or told.name, old if fault("told-the-old") else status)
+        name = (asked or told.name).lower() if fault("told-in-small-letters") else asked or told.name
+        update = wire.status_update(name, old if fault("told-the-old") else status)
         session.send(wire.STATUS_UPDATE, update)
+        if cause == "login" and fault("logins-are-told-twice"):
+            session.send(wire.STATUS_UPDATE, update)
         if fault("told-twice") if cause == "set" else status == OFFLINE and fault("offline-told-twice"):
             session.send(wire.STATUS_UPDATE, update)
 
@@ -85,6 +94,8 @@ def audience(state: State, user: User) -> Iterator[Connection]:
         listening = list(state.connections)
     if fault("told-to-the-challenged"):
         listening += [connection for connection in state.connections if connection.challenge and not connection.user]
+    if fault("not-told-to-the-invisible"):
+        listening = [session for session in listening if session.user and session.user.status != OFFLINE]
     if fault("not-told-to-the-away"):
         listening = [session for session in listening if session.user and session.user.status != AWAY]
     listening += [connection for connection in state.connections if connection.hears_updates and not connection.user]

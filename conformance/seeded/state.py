@@ -67,6 +67,10 @@ def canonical(name: bytes) -> bytes:
         name = name.partition(b"\0")[0]
     if fault("names-are-trimmed"):
         name = name.strip()
+    if fault("names-without-dots"):
+        name = name.replace(b".", b"")
+    if name.isdigit() and fault("names-are-numbers"):
+        name = str(int(name)).encode()
     if fault("names-cut-at-16"):
         name = name[:16]
     if fault("names-cut-at-30"):
