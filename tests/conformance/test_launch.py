@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.conformance.conftest import HERE
 
 from cchatspec.conformance.harness.launch import Launcher, accepts
+from cchatspec.conformance.harness.outcomes import TargetError
 
 LAUNCHES = """
 import sys
@@ -80,3 +82,21 @@ def test_a_target_that_is_restarted_serves_at_the_same_port(launcher: Launcher) 
     launcher.restart()
 
     assert (accepts("127.0.0.1", launcher.port), launcher.pid == before) == (True, False)
+
+
+ABORTS = """
+import sys
+print("SUMMARY: AddressSanitizer: heap-use-after-free chat.c:12 in relay")
+sys.exit(1)
+"""
+
+
+def test_what_a_sanitizer_found_is_told_with_how_the_process_ended(tmp_path: Path) -> None:
+    script = tmp_path / "server.py"
+    script.write_text(ABORTS)
+    launcher = Launcher(shlex.join([sys.executable, str(script), "{port}"]))
+    with pytest.raises(TargetError):
+        launcher.start()
+
+    assert launcher.how_it_ended() == "exit status 1 (AddressSanitizer: heap-use-after-free chat.c:12 in relay)"
+    launcher.close()

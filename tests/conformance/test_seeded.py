@@ -142,7 +142,19 @@ def test_when_queued_messages_come_is_observed(judge: Judge, delivery: str, invi
     assert verdict.results["open_points"]["queued-delivery"]["observed"] == observed
 
 
-def test_a_registration_that_is_refused_later_blocks_and_fails_nothing_else(judge: Judge) -> None:
+def test_a_registration_that_is_refused_later_fails_nothing(judge: Judge) -> None:
     verdict = judge(*launch("--users", "30"), "--select", "KEY-*")
 
-    assert (verdict.ids("fail", "warn"), verdict.blockers()) == ([], {"REG-OK"})
+    assert (verdict.ids("fail", "warn"), len(verdict.ids("inconclusive")) < 5) == ([], True)
+
+
+def test_a_limit_on_users_is_found_and_all_cases_are_judged_between_restarts(judge: Judge) -> None:
+    verdict = judge(*launch("--users", "60"), "--select", "REG", "--select", "LOGIN", "--select", "OPEN")
+
+    assert (verdict.status, verdict.ids("fail", "warn"), len(verdict.ids("inconclusive")) < 5) == (0, [], True)
+
+
+def test_names_that_are_too_short_are_failed_at_their_clause_and_the_rest_is_judged(judge: Judge) -> None:
+    verdict = judge(*launch("--fault", "names-to-20"), "--select", "REG", "--select", "SEND", "--select", "KEY")
+
+    assert (verdict.clauses("fail"), verdict.blockers()) == ({"REG-PORTABLE"}, {"REG-PORTABLE"})

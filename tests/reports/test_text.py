@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.reports.samples import EACH, FINDING, campaign, case, hostile_campaign, hostile_results
 
 from cchatspec.reports.results import changed
-from cchatspec.reports.text import case_text, cut, finding_text, plain, shell_lines
+from cchatspec.reports.text import case_text, cut, finding_text, plain, shell_lines, telling_lines
 
 ANY = st.text(alphabet=st.characters(exclude_categories=()))  # halves of surrogate pairs too
 WORDS = st.lists(st.text(alphabet="ab-./ {}'", min_size=1, max_size=30).filter(str.strip), min_size=1, max_size=8)
@@ -94,3 +94,28 @@ def test_the_text_of_anything_hostile_is_printable() -> None:
 
 def test_a_case_that_passed_needs_no_more_than_its_clause_and_its_command() -> None:
     assert len(case_text(EACH[0], None).splitlines()) == 4
+
+
+SANITIZED = [
+    "listening",
+    "==7==ERROR: AddressSanitizer: heap-use-after-free",
+    "READ of size 8",
+    "#0 in send",
+    *["shadow"] * 30,
+]
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (SANITIZED, SANITIZED[1:4]),
+        (["one", "two", "three", "four"], ["two", "three", "four"]),
+        (["one", "panic: index out of range"], ["one", "panic: index out of range"]),
+        ([], []),
+    ],
+    ids=["sanitizer", "nothing-telling", "at-the-end", "nothing"],
+)
+def test_what_a_program_says_when_it_goes_down_is_shown_before_its_last_lines(
+    output: list[str], told: list[str]
+) -> None:
+    assert telling_lines("\n".join(output), 3) == told

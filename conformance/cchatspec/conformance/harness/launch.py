@@ -9,12 +9,14 @@ import re
 import resource
 import select
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 
 from cchatspec.conformance.harness.outcomes import TargetError
@@ -144,9 +146,11 @@ class Launcher:
         said = _SANITIZER.findall(self._printed(self._began))
         return f"{ending_of(status)} ({said[-1].strip()})" if said else ending_of(status)
 
-    def restart(self, *, died: bool = True) -> None:
-        """Start again what has died or hangs, or what a case wants to see restarted."""
+    def restart(self, *, died: bool = True, afresh: bool = False) -> None:
+        """Start again what has died or hangs, or what a case wants to see restarted; `afresh` with nothing in its folder."""
         self.stop()
+        for kept in Path(self._folder.name).iterdir() if afresh else ():
+            shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
         self.restarts += died
         self.start()
 

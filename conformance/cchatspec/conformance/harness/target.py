@@ -289,8 +289,8 @@ class Target:
         self._move_in()
         return f"{how}, and was started again"
 
-    def restart(self) -> None:
-        """Restart the process behind the target, as an operator would.
+    def restart(self, *, afresh: bool = False) -> None:
+        """Restart the process behind the target, as an operator would; `afresh` without what is in its own folder.
 
         Raises:
             NotApplicable: the suite did not start it.
@@ -299,7 +299,7 @@ class Target:
         if self.launcher is None:
             raise NotApplicable("the suite did not start the target, so it cannot restart it")
         try:
-            self.launcher.restart(died=False)
+            self.launcher.restart(died=False, afresh=afresh)
         except TargetError as problem:
             self.gone = f"the target could not be started again: {problem}"
             raise Blocked("ROBUST-ALIVE", self.gone) from None
@@ -319,19 +319,20 @@ class Target:
             return False
         if not is_no_room(reply):
             return False
-        self.user_limit = self.registered
+        self.user_limit = self.user_limit or self.registered
         return True
 
     def make_room(self) -> None:
-        """Start a launched target again before its limit on users is met, if that makes room; it is tried once."""
-        if self.launcher is None or self.user_limit is None or not self._forgets_users:
+        """Start a launched target again, without what it has kept, before its limit on users is met.
+
+        That is tried once if it makes no room, and not done where cases ask what the target has kept.
+        """
+        if self.launcher is None or self.user_limit is None or not self._forgets_users or self.after_restart:
             return
         if self.registered + _ROOM > self.user_limit:
-            self.restart()
+            self.restart(afresh=True)
             self.ids.clear()
-            limit = self.user_limit
             self._forgets_users = not self.is_full(WireLog())
-            self.user_limit = limit
 
     def _move_in(self) -> None:
         """Register the account by which `still_serves` asks, which a restarted target may have forgotten."""
