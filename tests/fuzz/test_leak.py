@@ -9,7 +9,7 @@ from tests.fuzz.simulated import Server, runner_for
 
 from cchatspec.fuzz.families import FAMILIES
 from cchatspec.fuzz.leak import SUSPICIOUS_BYTES, Growth, LeakWatch, confirm
-from cchatspec.fuzz.processes import has_collector, resident_bytes
+from cchatspec.fuzz.processes import Garbage, garbage_of, resident_bytes
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace
 
@@ -33,13 +33,15 @@ class Counting:
         self.starts += 1
 
 
-def leaks(runner: Counting, memory: Callable[[int], int | None] | None = None, *, collects: bool = False) -> list[str]:
+def leaks(
+    runner: Counting, memory: Callable[[int], int | None] | None = None, *, garbage: Garbage = Garbage.NONE
+) -> list[str]:
     found = confirm(
         runner,
         lambda: 1,
         repetitions=60,
         memory=memory or (lambda _pid: runner.memory),
-        collects=lambda _pid: collects,
+        garbage=lambda _pid: garbage,
     )
     return [name for name, _, _ in found]
 
@@ -85,15 +87,19 @@ def test_growth_that_does_not_come_again_is_no_leak() -> None:
     assert leaks(runner, lambda _pid: runner.memory if runner.starts <= turns + first else 7) == []
 
 
-def test_a_leak_goes_on_where_garbage_is_collected() -> None:
-    assert leaks(Counting({"failed logins"}), collects=True) == ["failed logins"]
+@pytest.mark.parametrize("garbage", Garbage)
+def test_a_leak_goes_on_where_garbage_is_collected(garbage: Garbage) -> None:
+    assert leaks(Counting({"failed logins"}), garbage=garbage) == ["failed logins"]
 
 
-def test_memory_that_stands_still_after_a_while_is_no_leak_where_garbage_is_collected() -> None:
+@pytest.mark.parametrize(("garbage", "repetitions"), [(Garbage.CYCLES, 900), (Garbage.ALL, 6000)])
+def test_memory_that_stands_still_after_a_while_is_no_leak_where_garbage_is_collected(
+    garbage: Garbage, repetitions: int
+) -> None:
     runner = Counting({"failed logins"})
-    heap = 50_000_000 + 5000 * 3000
+    heap = 50_000_000 + 5000 * repetitions
 
-    assert leaks(runner, lambda _pid: min(runner.memory, heap), collects=True) == []
+    assert leaks(runner, lambda _pid: min(runner.memory, heap), garbage=garbage) == []
 
 
 def test_a_process_that_is_gone_is_not_judged() -> None:
@@ -146,8 +152,8 @@ def test_memory_of_nobody_is_none() -> None:
     assert resident_bytes(0x7FFF_FFFE) is None
 
 
-def test_python_collects() -> None:
-    assert has_collector(os.getpid())
+def test_python_collects_cycles() -> None:
+    assert garbage_of(os.getpid()) is Garbage.CYCLES
 
 
 def test_a_program_in_c_does_not() -> None:
@@ -157,11 +163,11 @@ def test_a_program_in_c_does_not() -> None:
         process.stdin.flush()
         process.stdout.read(len(b"it runs now"))
 
-        assert not has_collector(process.pid)
+        assert garbage_of(process.pid) is Garbage.NONE
 
 
 def test_a_process_that_nobody_can_look_into_is_taken_to_collect() -> None:
-    assert has_collector(0x7FFF_FFFE)
+    assert garbage_of(0x7FFF_FFFE) is Garbage.ALL
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -19,7 +19,7 @@ from statistics import linear_regression, median
 from typing import Final, Protocol
 
 from cchatspec.fuzz.families import FAMILIES
-from cchatspec.fuzz.processes import PAGE, has_collector, resident_bytes
+from cchatspec.fuzz.processes import PAGE, Garbage, garbage_of, resident_bytes
 from cchatspec.fuzz.script import Script
 from cchatspec.fuzz.trace import Trace, Violation
 
@@ -42,7 +42,7 @@ _MUCH: Final = 4096
 
 #: Where garbage is collected, growth has to go on for so many rounds of so many repetitions; so many with hardly any growth,
 #: compared with what was seen before, are a standstill.
-_LONG_ROUNDS: Final = 30
+_LONG_ROUNDS: Final = {Garbage.NONE: 0, Garbage.CYCLES: 8, Garbage.ALL: 30}
 _LONG_REPETITIONS: Final = 300
 _STANDSTILL: Final = 3
 _HARDLY: Final = 0.1
@@ -134,7 +134,7 @@ def confirm(
     repetitions: int = 300,
     families: Mapping[str, Sequence[Script]] = FAMILIES,
     memory: Callable[[int], int | None] = resident_bytes,
-    collects: Callable[[int], bool] = has_collector,
+    garbage: Callable[[int], Garbage] = garbage_of,
 ) -> Iterator[tuple[str, Script, Violation]]:
     """Repeat families of scripts that leave nothing behind, each from a fresh start, and tell which of them leak.
 
@@ -148,7 +148,7 @@ def confirm(
         repetitions: how often the scripts of a family are repeated in a round.
         families: the scripts, by what they do.
         memory: reads the resident memory of a process, in bytes.
-        collects: whether a process frees its memory only now and then.
+        garbage: what a process frees only later.
 
     Yields:
         The name of each family that leaks, its first script, and what to say about it; nothing where the target cannot be
@@ -167,7 +167,8 @@ def confirm(
         if again is None or not again.is_leak or not 0.5 <= again.each / first.each <= 2:
             continue
         process = pid()
-        if process is None or not collects(process) or _goes_on(runner, process, scripts, again.each, memory):
+        rounds = _LONG_ROUNDS[garbage(process)] if process is not None else 0
+        if process is None or _goes_on(runner, process, scripts, again.each, rounds, memory):
             told = max(told, first.each)
             yield name, scripts[0], _leak(name, first, again)
 
@@ -217,12 +218,17 @@ def _taking_turns(
 
 
 def _goes_on(
-    runner: Runs, process: int, scripts: Sequence[Script], each: float, memory: Callable[[int], int | None]
+    runner: Runs,
+    process: int,
+    scripts: Sequence[Script],
+    each: float,
+    rounds: int,
+    memory: Callable[[int], int | None],
 ) -> bool:
-    """Whether memory goes on growing for long, and never comes to a standstill."""
+    """Whether memory goes on growing for so many rounds, and never comes to a standstill."""
     hardly = _HARDLY * each * _STANDSTILL * _LONG_REPETITIONS
     sizes: list[int] = []
-    for _ in range(_LONG_ROUNDS):
+    for _ in range(rounds):
         for number in range(_LONG_REPETITIONS):
             runner.run(scripts[number % len(scripts)])
         size = memory(process)

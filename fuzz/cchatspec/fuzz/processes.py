@@ -1,20 +1,31 @@
-"""What the system tells of a process: how much memory it has, and whether its runtime collects garbage."""
+"""What the system tells of a process: how much memory it has, and what of it its runtime frees only later."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
 #: The size of a page, in bytes.
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
-#: Of files that a process has mapped, the runtimes that free memory when they see fit, if only what refers to itself.
-_COLLECTORS: Final = (
+
+class Garbage(Enum):
+    """What a runtime frees only when it sees fit: nothing, what refers to itself, or all."""
+
+    NONE = "nothing"
+    CYCLES = "cycles"
+    ALL = "all"
+
+
+#: How the names of files begin that such runtimes have mapped.
+_CYCLES: Final = ("python", "libpython", "php")
+_ALL: Final = (
     *("libjvm.so", "libcoreclr.so", "libmonosgen", "node", "libnode.so", "bun", "deno", "beam."),
-    *("python", "libpython", "pypy", "ruby", "libruby", "php", "lua"),
+    *("pypy", "ruby", "libruby", "lua"),
 )
 
 
@@ -55,13 +66,17 @@ def has_sanitizer(pid: int) -> bool:
     return False
 
 
-def has_collector(pid: int) -> bool:
-    """Whether a process or one of its descendants runs on a runtime that collects garbage; so it is taken if nobody can tell."""
+def garbage_of(pid: int) -> Garbage:
+    """What the runtimes of a process and its descendants leave for later; all, if nobody can tell."""
+    left = Garbage.NONE
     for number in _family(pid):
         try:
             lines = Path(f"/proc/{number}/maps").read_text().splitlines()
         except OSError:
-            return True
-        if any(line.rpartition("/")[2].startswith(_COLLECTORS) for line in lines if "/" in line):
-            return True
-    return False
+            return Garbage.ALL
+        names = {line.rpartition("/")[2] for line in lines if "/" in line}
+        if any(name.startswith(_ALL) for name in names):
+            return Garbage.ALL
+        if any(name.startswith(_CYCLES) for name in names):
+            left = Garbage.CYCLES
+    return left
