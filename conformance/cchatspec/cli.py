@@ -108,9 +108,10 @@ def explain(clause: str) -> None:
     from cchatspec.spec.show import clause_text, closest, open_point_text
 
     name = clause.partition("/")[0]
-    if found := CLAUSES.get(name.upper()):
+    point = OPEN_POINTS.get(name)  # as it is written: RATE-LIMIT is a clause, and rate-limit an open point
+    if not point and (found := CLAUSES.get(name.upper())):
         click.echo(clause_text(found, cases_of(found.id)))
-    elif point := OPEN_POINTS.get(name.lower()):
+    elif point or (point := OPEN_POINTS.get(name.lower())):
         click.echo(open_point_text(point, cases_of(point.id)))
     else:
         _refuse(

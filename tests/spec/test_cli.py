@@ -113,6 +113,11 @@ def test_an_open_point_is_explained() -> None:
     )
 
 
+@pytest.mark.parametrize(("name", "head"), [("RATE-LIMIT", "RATE-LIMIT  SHOULD"), ("rate-limit", "rate-limit  OPEN")])
+def test_a_clause_and_an_open_point_of_one_name_are_told_apart_by_its_letters(name: str, head: str) -> None:
+    assert run("explain", name).stdout.startswith(head)
+
+
 def test_a_clause_that_cannot_be_tested_says_why() -> None:
     assert "Untestable: " in run("explain", "SEC-RELAY").stdout
 

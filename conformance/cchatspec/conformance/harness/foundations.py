@@ -97,7 +97,7 @@ def must_register(peer: Peer) -> Peer:
         raise Blocked(wrong.clause, f"the reply to a registration cannot be read: {wrong.reason}")
     if reply != registered():
         clause = "REG-PORTABLE" if len(peer.name) > peer.manners.name_size else "REG-OK"
-        raise Blocked(clause, f"the target registered one user and refuses '{peer.name.decode()}'")
+        raise Blocked(clause, f"the target has registered others, and refuses '{peer.name.decode()}'")
     peer.leave_registration()
     return peer
 
