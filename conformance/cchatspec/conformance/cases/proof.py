@@ -225,11 +225,13 @@ def test_name_changed_for_the_proof(checking: None, listing: None, outsider: Pee
 
 
 @clause("LOGIN-OWNKEY")
-def test_proof_under_a_longer_name(checking: None, listing: None, outsider: Peer, connect: Connect, bob: Peer) -> None:
+def test_proof_under_a_longer_name(
+    checking: None, listing: None, connect: Connect, bob: Peer, new_account: Account
+) -> None:
     """Asking as oneself and proving under another's name, which begins with one's own, does not bring the other online"""
-    longer = must_register(connect(Account(outsider.name + b"x")))
-    challenge = outsider.challenge()
-    outsider.prove(outsider.account.sign(challenge), longer.name)
+    peer, longer = (must_register(connect(Account(new_account.name[:20] + more))) for more in (b"", b"x"))
+    challenge = peer.challenge()
+    peer.prove(peer.account.sign(challenge), longer.name)
 
     assert listed(bob, longer.name) == [Presence.OFFLINE]
 
