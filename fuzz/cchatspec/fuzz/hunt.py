@@ -18,7 +18,7 @@ from cchatspec.conformance.harness.launch import accepts
 from cchatspec.fuzz.joining import join
 from cchatspec.fuzz.minimise import BUDGET, Stop, minimise
 from cchatspec.fuzz.numbering import renumbered
-from cchatspec.fuzz.requests import LOGIN, REGISTER, SEND
+from cchatspec.fuzz.requests import LOGIN, REGISTER, SEND, name_of
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Body, Connect, Fence, Frame, Key, Name, Proof, Script, Send, Step
 from cchatspec.fuzz.trace import Trace, Violation
@@ -258,7 +258,10 @@ class Hunt:
 
     def _with_history(self, script: Script, violation: Violation, history: Sequence[Script]) -> Quarry | None:
         """With the scripts that ran before it in the same process."""
-        for many in (settlers(_SETTLERS), letters(_LETTERS)) if len(history) > 1 else ():
+        many_of_each = [settlers(_SETTLERS), letters(_LETTERS)]
+        if violation.request == name_of(SEND):
+            many_of_each.reverse()
+        for many in many_of_each if len(history) > 1 else ():
             if self.checked(script, (many,), violation, fresh=True):
                 return self._reduced(script, (many,), violation)
         size = 1
