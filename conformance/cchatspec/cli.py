@@ -108,10 +108,11 @@ def explain(clause: str) -> None:
     from cchatspec.spec.show import clause_text, closest, open_point_text
 
     name = clause.partition("/")[0]
-    point = OPEN_POINTS.get(name)  # as it is written: RATE-LIMIT is a clause, and rate-limit an open point
-    if not point and (found := CLAUSES.get(name.upper())):
+    # RATE-LIMIT is a clause, and rate-limit an open point.
+    found = None if name in OPEN_POINTS else CLAUSES.get(name.upper())
+    if found:
         click.echo(clause_text(found, cases_of(found.id)))
-    elif point or (point := OPEN_POINTS.get(name.lower())):
+    elif point := OPEN_POINTS.get(name.lower()):
         click.echo(open_point_text(point, cases_of(point.id)))
     else:
         _refuse(

@@ -15,12 +15,13 @@ from math import inf
 from time import monotonic, time
 
 from cchatspec.conformance.harness.launch import accepts
+from cchatspec.fuzz import frames
 from cchatspec.fuzz.joining import join
 from cchatspec.fuzz.minimise import BUDGET, Stop, minimise
 from cchatspec.fuzz.numbering import renumbered
-from cchatspec.fuzz.requests import LOGIN, REGISTER, SEND, name_of
+from cchatspec.fuzz.requests import SEND, name_of
 from cchatspec.fuzz.runner import Runner
-from cchatspec.fuzz.script import Body, Connect, Fence, Frame, Key, Name, Proof, Script, Send, Step
+from cchatspec.fuzz.script import Body, Connect, Fence, Script, Send, Step
 from cchatspec.fuzz.trace import Trace, Violation
 from cchatspec.fuzz.users import MARK_SIZE
 
@@ -337,24 +338,17 @@ class Hunt:
 
 def settlers(count: int) -> Script:
     """A script that registers so many users."""
-    users = [f"s{number}" for number in range(count)]
-    frames = tuple(Frame(REGISTER, {"username": Name(user), "public_key": Key(user)}) for user in users)
-    return Script(steps=(Connect(0), Send(0, frames), Fence(0)))
+    users = tuple(frames.register(f"s{number}") for number in range(count))
+    return Script(steps=(Connect(0), Send(0, users), Fence(0)))
 
 
 def letters(count: int) -> Script:
     """A script in which a user writes so many messages to one who is there."""
     steps: list[Step] = []
     for connection, user in enumerate("ab"):
-        ask, prove = (
-            Frame(LOGIN, {"username": Name(user)}),
-            Frame(LOGIN, {"username": Name(user), "signature": Proof(user)}),
-        )
-        steps += [Connect(connection), Send(connection, (ask,)), Send(connection, (prove,))]
-    frames = tuple(
-        Frame(SEND, {"recipient": Name("b"), "encrypted_message": Body(number, MARK_SIZE)}) for number in range(count)
-    )
-    return Script(registered=("a", "b"), steps=(*steps, Send(0, frames), Fence(0), Fence(1)))
+        steps += [Connect(connection), Send(connection, (frames.ask(user),)), Send(connection, (frames.prove(user),))]
+    written = tuple(frames.send("b", Body(number, MARK_SIZE)) for number in range(count))
+    return Script(registered=("a", "b"), steps=(*steps, Send(0, written), Fence(0), Fence(1)))
 
 
 def _counted(quarry: Quarry, shown: int, replays: int) -> Quarry:

@@ -118,11 +118,15 @@ def test_never_twice_in_a_run(target: Target, sending: None) -> None:
     assert ids_of_several(target) == []
 
 
+def queued_by_many(login: Login, absent: Account, senders: int, bodies: list[bytes]) -> list[Reply]:
+    """The acknowledgements of what is queued of the messages that so many senders write, one after the other."""
+    return [reply for _ in range(senders) for reply in send_all(login(), absent.name, bodies) if reply == QUEUED]
+
+
 @clause("QUEUE-HONEST")
 def test_a_thousand(queueing: None, absent: Account, login: Login) -> None:
     """Of eleven hundred messages of twelve senders, a megabyte in all, those acknowledged as queued are all delivered, once"""
-    replies = [reply for _ in range(AUTHORS) for reply in send_all(login(), absent.name, [LINE] * MESSAGES_EACH)]
-    queued = [reply for reply in replies if reply == QUEUED]
+    queued = queued_by_many(login, absent, AUTHORS, [LINE] * MESSAGES_EACH)
 
     assert sorted(ids(poll(login(absent))), key=str) == sorted(ids(queued), key=str)
 
@@ -130,8 +134,7 @@ def test_a_thousand(queueing: None, absent: Account, login: Login) -> None:
 @clause("QUEUE-HONEST")
 def test_two_hundred_and_fifty_six(queueing: None, absent: Account, login: Login) -> None:
     """Of 256 messages of four senders, those acknowledged as queued are all delivered, once"""
-    replies = [reply for _ in range(4) for reply in send_all(login(), absent.name, [b"again"] * 64)]
-    queued = [reply for reply in replies if reply == QUEUED]
+    queued = queued_by_many(login, absent, 4, [b"again"] * 64)
 
     assert sorted(ids(poll(login(absent))), key=str) == sorted(ids(queued), key=str)
 

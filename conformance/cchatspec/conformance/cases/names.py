@@ -24,7 +24,7 @@ from cchatspec.conformance.harness.expect import (
 )
 from cchatspec.conformance.harness.outcomes import NotApplicable
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
-from cchatspec.conformance.harness.steps import deliver, listed, picked, up_to_an_ending
+from cchatspec.conformance.harness.steps import deliver, let_in, listed, picked, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
@@ -235,11 +235,7 @@ def foreign(connect: Connect, new_account: Account) -> Peer:
         NotApplicable: the target takes no such names.
     """
     peer = connect(Account(new_account.name[:16] + "é€𝄞".encode()))
-    if peer.register() != registered():
-        raise NotApplicable("the target takes no name with letters beyond ASCII")
-    peer.leave_registration()
-    peer.login()
-    return peer
+    return let_in(peer, "the target takes no name with letters beyond ASCII")
 
 
 @clause("SEND-SENDER")
@@ -255,12 +251,7 @@ def long_named(connect: Connect, new_account: Account, size: int) -> Peer:
     Raises:
         NotApplicable: the target takes no such names.
     """
-    peer = connect(Account(long_name(new_account, size)))
-    if peer.register() != registered():
-        raise NotApplicable(f"the target takes no name of {size} bytes")
-    peer.leave_registration()
-    peer.login()
-    return peer
+    return let_in(connect(Account(long_name(new_account, size))), f"the target takes no name of {size} bytes")
 
 
 @clause("SEND-SENDER")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from cchatspec.conformance.fixtures import Connect
-from cchatspec.conformance.harness.expect import ANYTHING, login_accepted, registered
+from cchatspec.conformance.harness.expect import ANYTHING, login_accepted
 from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import NotApplicable
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import deliver, deliver_right, listed, picked, poll
+from cchatspec.conformance.harness.steps import deliver, deliver_right, let_in, listed, picked, poll
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import IncomingMessage, LoginResponse, Presence
 
@@ -80,12 +80,7 @@ def with_the_key_of(connect: Connect, account: Account, other: Account) -> Peer:
     Raises:
         NotApplicable: the target wants each user to have a key of their own.
     """
-    peer = connect(Account(account.name, other.key))
-    if peer.register() != registered():
-        raise NotApplicable("the target does not take a key that another user has")
-    peer.leave_registration()
-    peer.login()
-    return peer
+    return let_in(connect(Account(account.name, other.key)), "the target does not take a key that another user has")
 
 
 @clause("SEND-SENDER")

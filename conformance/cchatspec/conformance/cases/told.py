@@ -63,6 +63,7 @@ def test_as_listed(telling: None, listing: None, alice: Peer, bob: Peer, connect
     second_session(bob, connect(bob.account))
     (status,) = listed(alice, bob.name)[:1]
 
+    # A list that cannot be read has no status, of which no update comes.
     assert alice.await_update(bob.name, status) == StatusUpdate(bob.name, status)  # type: ignore[arg-type]
 
 

@@ -210,6 +210,19 @@ def entered(peer: Peer) -> list[Reply]:
     return [registered(), login_accepted(), PublicKeyResponse(1, peer.account.public_key)]
 
 
+def let_in(peer: Peer, otherwise: str) -> Peer:
+    """The peer, which is registered and logged in now.
+
+    Raises:
+        NotApplicable: the target does not register it, which means what `otherwise` says.
+    """
+    if peer.register() != registered():
+        raise NotApplicable(otherwise)
+    peer.leave_registration()
+    peer.login()
+    return peer
+
+
 def second_session(first: Peer, second: Peer) -> Peer:
     """Log in on `second` as the user of `first`.
 
