@@ -9,6 +9,7 @@ itself broke.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -371,6 +372,8 @@ cli.add_command(report_command)
 
 def main() -> None:
     """Run the command; an interrupted run ends without a traceback."""
+    # A shell that starts us in the background has SIGINT ignored, and whoever sends one by 'kill' still means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         cli.main(prog_name="cchatspec")
     except BrokenPipeError:

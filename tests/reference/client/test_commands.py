@@ -263,10 +263,11 @@ def test_wrong_usage_is_said(options: list[str]) -> None:
     assert done.returncode == 2 and "Traceback" not in done.stderr
 
 
-def test_an_interrupt_ends_cleanly_and_loses_nothing(alice: User, bob: User) -> None:
+@pytest.mark.parametrize("shell", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]], ids=["", "in-the-background"])
+def test_an_interrupt_ends_cleanly_and_loses_nothing(alice: User, bob: User, shell: list[str]) -> None:
     alice.send(bob.name, b"first")
     command = subprocess.Popen(
-        bob.command("recv", "--json"),
+        [*shell, *bob.command("recv", "--json")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=bob.environment,
@@ -276,6 +277,9 @@ def test_an_interrupt_ends_cleanly_and_loses_nothing(alice: User, bob: User) -> 
         assert command.stdout is not None
         command.stdout.readline()
         command.send_signal(signal.SIGINT)
-        rest = command.communicate(timeout=DEADLINE)
+        try:
+            rest = command.communicate(timeout=DEADLINE)
+        finally:
+            command.kill()
 
     assert (command.returncode, rest) == (130, ("", "cchatspec: interrupted\n"))
