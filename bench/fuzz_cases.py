@@ -19,6 +19,7 @@ from cchatspec.fuzz.draft import Draft, Line
 from cchatspec.fuzz.generate import Generator
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Connect, Frame, Script, Send
+from cchatspec.fuzz.workers import collect_rarely
 from cchatspec.fuzz.wrong import wrong
 
 
@@ -50,6 +51,7 @@ MODES: dict[str, Callable[[Generator], Script]] = {"fresh": fresh, "pipelined": 
 def main() -> None:
     """Send cases until the process is ended; a violation ends it too, since the server is right."""
     port, mode = sys.argv[1], sys.argv[2]
+    collect_rarely()
     runner, generator = Runner(open_target(f"127.0.0.1:{port}", None), 1), Generator(1)
     while True:
         for trace in runner.run_all([MODES[mode](generator) for _ in range(runner.width)]):

@@ -102,6 +102,18 @@ def test_memory_that_stands_still_after_a_while_is_no_leak_where_garbage_is_coll
     assert leaks(runner, lambda _pid: min(runner.memory, heap), garbage=garbage) == []
 
 
+def test_memory_that_grows_less_and_less_is_no_leak_where_garbage_is_collected() -> None:
+    runner = Counting({"failed logins"})
+    taken = 5000 * 900
+    slower = 5  # half of the first growth goes on for five times as long
+
+    def memory(_pid: int) -> int:
+        grown = runner.memory - 50_000_000
+        return grown if grown <= taken else taken + min((grown - taken) // slower, taken // 2)
+
+    assert leaks(runner, memory, garbage=Garbage.CYCLES) == []
+
+
 def test_a_process_that_is_gone_is_not_judged() -> None:
     assert leaks(Counting({"failed logins"}), lambda _pid: None) == []
 

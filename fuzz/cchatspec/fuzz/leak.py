@@ -41,11 +41,12 @@ _FEWER: Final = 8
 _MUCH: Final = 4096
 
 #: Where garbage is collected, growth has to go on for so many rounds of so many repetitions; so many with hardly any growth,
-#: compared with what was seen before, are a standstill.
-_LONG_ROUNDS: Final = {Garbage.NONE: 0, Garbage.CYCLES: 8, Garbage.ALL: 30}
+#: compared with what was seen before, are a standstill. The later half is also taken in so many parts, which have to be even.
+_LONG_ROUNDS: Final = {Garbage.NONE: 0, Garbage.CYCLES: 12, Garbage.ALL: 30}
 _LONG_REPETITIONS: Final = 300
 _STANDSTILL: Final = 3
 _HARDLY: Final = 0.1
+_PARTS: Final = 3
 
 #: What leaves so many times more behind than what was told of leaks by itself.
 _MORE: Final = 1.5
@@ -76,9 +77,7 @@ class Growth:
     @property
     def is_leak(self) -> bool:
         """Whether each of the later rounds added about the same."""
-        later = self.rounds[_SETTLING:]
-        middle = median(later)
-        return self.each >= SMALLEST_LEAK and min(later) >= _EVEN * middle
+        return _is_leak(self.rounds[_SETTLING:], self.repetitions)
 
 
 class LeakWatch:
@@ -225,7 +224,9 @@ def _goes_on(
     rounds: int,
     memory: Callable[[int], int | None],
 ) -> bool:
-    """Whether memory goes on growing for so many rounds, and never comes to a standstill."""
+    """Whether memory goes on growing for so many rounds, never comes to a standstill, and grows evenly in the end."""
+    if rounds == 0:
+        return True
     hardly = _HARDLY * each * _STANDSTILL * _LONG_REPETITIONS
     sizes: list[int] = []
     for _ in range(rounds):
@@ -235,7 +236,15 @@ def _goes_on(
         if size is None or (len(sizes) >= _STANDSTILL and size - sizes[-_STANDSTILL] < hardly):
             return False
         sizes.append(size)
-    return True
+    third = rounds // 2 // _PARTS
+    later = [sizes[at] - sizes[at - third] for at in range(rounds - 1, rounds - 1 - _PARTS * third, -third)]
+    return _is_leak(later, third * _LONG_REPETITIONS)
+
+
+def _is_leak(rounds: Sequence[int], repetitions: int) -> bool:
+    """Whether rounds of so many repetitions have each added about the same, and enough."""
+    middle = median(rounds)
+    return middle >= SMALLEST_LEAK * repetitions and min(rounds) >= _EVEN * middle
 
 
 def _leak(name: str, first: Growth, again: Growth) -> Violation:
