@@ -7,6 +7,8 @@ from cchatspec.conformance.harness.expect import (
     A_MESSAGE,
     ANYTHING,
     IN_STEP,
+    login_accepted,
+    one_of,
 )
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, deliver, of_type, poll, strictly, up_to_an_ending
@@ -17,10 +19,12 @@ from cchatspec.spec import (
     IncomingMessage,
     ListUsers,
     LoginResponse,
+    LoginUser,
     MessageAck,
     Presence,
     PublicKeyResponse,
     RegisterResponse,
+    RegisterUser,
     SendMessage,
     SetStatus,
     StatusUpdate,
@@ -69,6 +73,14 @@ def test_register_response_failure(visitor: Peer) -> None:
     reply = strictly(visitor).register()
 
     assert of_type(reply, RegisterResponse, "REG-DUPLICATE") == A_MESSAGE
+
+
+@clause("FRAME-LAYOUT")
+def test_register_response_failure_in_a_session(alice: Peer) -> None:
+    """A failed REGISTER_RESPONSE has two bytes in a session too"""
+    reply = strictly(alice).request(RegisterUser(alice.name, alice.account.public_key))
+
+    assert reply == one_of(RegisterResponse(0, ANYTHING), Error(ANYTHING, ANYTHING))
 
 
 @clause("FRAME-LAYOUT")
@@ -181,6 +193,15 @@ def test_different_requests(alice: Peer, new_account: Account) -> None:
     mine, nobody = PublicKeyResponse(1, alice.account.public_key), PublicKeyResponse(0)
 
     assert up_to_an_ending(alice, 4) == [mine, UserListResponse(ANYTHING), nobody, mine]
+
+
+@clause("FRAME-ORDER")
+def test_behind_a_proof(outsider: Peer) -> None:
+    """Requests behind a right proof in the same segment are answered after it"""
+    signature = outsider.account.sign(outsider.challenge())
+    outsider.send(LoginUser(outsider.name, signature), *[GetPublicKey(outsider.name)] * 2)
+
+    assert up_to_an_ending(outsider, 3) == [login_accepted(), *[PublicKeyResponse(1, outsider.account.public_key)] * 2]
 
 
 @clause("FRAME-UNASKED")

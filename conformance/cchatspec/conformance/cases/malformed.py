@@ -194,6 +194,35 @@ def test_after_a_signature(outsider: Peer) -> None:
 
 
 @clause("FRAME-TRAILING")
+@pytest.mark.parametrize("extra", [b"\x00", bytes(32), bytes(64)], ids=["nul", "32-nuls", "64-nuls"])
+def test_zeros_after_a_key(stranger: Peer, extra: bytes) -> None:
+    """REGISTER_USER with zeros after the key is refused"""
+    stranger.send_raw(
+        MessageType.REGISTER_USER, build(RegisterUser(stranger.name, stranger.account.public_key))[5:] + extra
+    )
+
+    assert stranger.receive() == one_of(error(INVALID_FORMAT), register_refused(INVALID_FORMAT))
+
+
+@clause("FRAME-TRAILING")
+@pytest.mark.parametrize("extra", [b"\x00", bytes(2), bytes(64)], ids=["nul", "2-nuls", "64-nuls"])
+def test_zeros_after_a_body(alice: Peer, bob: Peer, extra: bytes) -> None:
+    """SEND_MESSAGE with zeros after the body is refused"""
+    alice.send_raw(MessageType.SEND_MESSAGE, build(SendMessage(bob.name, b"hello"))[5:] + extra)
+
+    assert alice.until_fence() == refusal(error(INVALID_FORMAT))
+
+
+@clause("FRAME-TRAILING")
+@pytest.mark.parametrize("extra", [b"\x00", bytes(32)], ids=["nul", "32-nuls"])
+def test_zeros_after_a_signature(outsider: Peer, extra: bytes) -> None:
+    """LOGIN_USER with zeros after the signature is refused"""
+    outsider.send_raw(MessageType.LOGIN_USER, build(LoginUser(outsider.name, NO_SIGNATURE))[5:] + extra)
+
+    assert outsider.until_fence() == refusal(error(INVALID_FORMAT))
+
+
+@clause("FRAME-TRAILING")
 def test_trailing_status_changes_nothing(listing: None, alice: Peer, bob: Peer) -> None:
     """SET_STATUS with a second byte changes no status"""
     alice.send_raw(MessageType.SET_STATUS, b"\x02\x00")
