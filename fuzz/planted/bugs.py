@@ -98,6 +98,7 @@ BUGS = (
     Bug("sixteen-a-read", "hang", "Up to sixteen frames of one read are served, and the rest is dropped."),
     Bug("half-frame-holds", "hang", "The one thread waits for the rest of a payload."),
     Bug("slow-reader-stalls", "hang", "The one thread waits until a client reads."),
+    Bug("short-write-lost", "illegal-reply", "What a write did not take is taken for written."),
     Bug("reset-ends-accepting", "crash", "A reset in mid frame is an exception that ends the loop of the listener."),
     Bug("half-close-drops", "disconnect", "The end of what a client sends drops the requests that came before it."),
     Bug("thread-dies", "hang", "An exception over a malformed SEND_MESSAGE ends the thread of the connection."),

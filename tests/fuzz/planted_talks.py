@@ -280,6 +280,13 @@ def slow_reader(town: Town) -> list[str]:
     return to_alice.until_fence(alice)[-1:]
 
 
+def late_reader(town: Town) -> bool:
+    (bob, to_bob), (alice, to_alice) = logged_in(town), logged_in(town)
+    to_alice.says(*[SendMessage(bob.name, bytes(60_000))] * 100).until_fence(alice)
+    to_bob.until(StatusUpdate)
+    return set(to_bob.hears(100)) == {"INCOMING 60000"}
+
+
 def reset_in_frame(town: Town) -> str:
     alice, to_alice = logged_in(town)
     caller = town.call().says(get_key(alice.name)[:7])
@@ -410,6 +417,7 @@ TALKS: dict[str, tuple[Talk, object, object]] = {
     "sixteen-a-read": (many_in_one, 20, 16),
     "half-frame-holds": (half_frame, ALIVE, HANGS),
     "slow-reader-stalls": (slow_reader, ["MESSAGE_ACK 1"], ["silence"]),
+    "short-write-lost": (late_reader, True, False),
     "reset-ends-accepting": (reset_in_frame, ALIVE, DEAD),
     "half-close-drops": (half_close, ["PUBLIC_KEY_RESPONSE 1", "closed"], ["closed", "closed"]),
     "thread-dies": (in_session(frame_bytes(SEND, b"\x01a\0\x09x")), ["ERROR 05"], ["silence"]),

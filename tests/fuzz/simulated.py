@@ -350,6 +350,9 @@ class MemoryLink:
     def stall(self) -> None:
         self.stalled = True
 
+    def resume(self) -> None:
+        self.stalled = False
+
     def half_close(self) -> None:
         self.half_closed = True
         self._end.end()

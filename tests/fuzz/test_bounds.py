@@ -15,6 +15,7 @@ from cchatspec.fuzz.script import (
     Frame,
     HalfClose,
     Reset,
+    Resume,
     Script,
     ScriptError,
     Send,
@@ -49,6 +50,10 @@ def test_nothing_is_done_on_a_connection_that_was_ended(end: Step) -> None:
 
 def test_nothing_is_sent_behind_half_a_close() -> None:
     assert tidied(Connect(0), HalfClose(0), Send(0, (POLL,)), Fence(0)) == (Connect(0), HalfClose(0))
+
+
+def test_reading_goes_on_only_where_it_had_stopped() -> None:
+    assert tidied(Connect(0), Resume(0), Stall(0), Resume(0), Fence(0)) == (Connect(0), Stall(0), Resume(0), Fence(0))
 
 
 def test_one_that_never_reads_still_sends_and_has_no_fence() -> None:

@@ -7,7 +7,7 @@ from tests.fuzz.simulated import End, Member, Server, runner_for
 
 from cchatspec.fuzz.bounds import MOST_FRAMES, MOST_STEPS
 from cchatspec.fuzz.corpus import Corpus
-from cchatspec.fuzz.crowds import crowds
+from cchatspec.fuzz.crowds import crowds, flood
 from cchatspec.fuzz.dice import SeededDice
 from cchatspec.fuzz.generate import Generator
 from cchatspec.fuzz.script import Script, Send
@@ -61,9 +61,15 @@ def test_a_queue_whose_number_wraps_shows() -> None:
     assert "a queued message was lost" in outcomes(CountsItsQueueInOneByte())
 
 
-def test_a_campaign_comes_to_them_behind_the_visits() -> None:
+def test_a_campaign_begins_with_one_of_them_and_comes_to_the_others_behind_the_visits() -> None:
     generator = Generator(1)
-    for _ in visits(SeededDice(1)):
-        generator.next(Corpus())
+    first = [generator.next(Corpus()) for _ in [*CROWDS, *visits(SeededDice(1))]]
 
-    assert sorted(map(frames, (generator.next(Corpus()) for _ in CROWDS))) == sorted(map(frames, CROWDS))
+    assert sorted(map(frames, [first[0], *first[1 - len(CROWDS) :]])) == sorted(map(frames, CROWDS))
+
+
+def test_a_campaign_comes_to_the_flood() -> None:
+    generator = Generator(1)
+    scripts = [generator.next(Corpus()) for _ in range(600)]
+
+    assert len([script for script in scripts if frames(script) == frames(flood(SeededDice(1)))]) == 1

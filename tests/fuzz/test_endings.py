@@ -35,6 +35,16 @@ def accusations(*, pause_s: float, answered_since: bool) -> list[str]:
     return [violation.kind for violation in book.violations]
 
 
+def test_a_target_may_give_up_who_does_not_read() -> None:
+    model, book = Model(Users(1)), Book()
+    tracker = model.connected(0, book)
+    tracker.sent(LIST)
+    tracker.was_stalled = True
+    model.ended(tracker, Ending.FIN, half_a_frame=b"\x00")
+
+    assert book.violations == []
+
+
 @pytest.mark.parametrize(
     ("pause_s", "answered_since", "kinds"),
     [(1.5, False, []), (0.1, False, ["disconnect"]), (1.5, True, ["disconnect"])],

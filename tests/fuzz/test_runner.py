@@ -11,13 +11,15 @@ from tests.fuzz.conftest import PLANTED, ROOT, SEEDED, Start
 from cchatspec.conformance.harness.launch import REFERENCE_COMMAND
 from cchatspec.conformance.harness.outcomes import TargetError
 from cchatspec.conformance.harness.target import Target
+from cchatspec.fuzz.crowds import flood
+from cchatspec.fuzz.dice import SeededDice
 from cchatspec.fuzz.generate import Generator
 from cchatspec.fuzz.line import Journal, Line
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Body, Connect, Fence, Frame, HalfClose, Name, Proof, Reset, Script, Send, Step
 from cchatspec.fuzz.trace import Received, Sent
 from cchatspec.fuzz.transcript import script_size
-from cchatspec.spec import frame_bytes
+from cchatspec.spec import IncomingMessage, frame_bytes
 
 PLAIN = f"{shlex.quote(sys.executable)} {ROOT / 'tests/conformance/plain_server.py'} {{port}}"
 
@@ -27,6 +29,7 @@ IN: tuple[Step, ...] = (
     Send(0, (Frame(LOGIN, {"username": Name("a")}),)),
     Send(0, (Frame(LOGIN, {"username": Name("a"), "signature": Proof("a")}),)),
 )
+FLOOD_MESSAGES = sum(len(step.frames) for step in flood(SeededDice(1)).steps if isinstance(step, Send)) - 5
 TO_B = Frame(SEND, {"recipient": Name("b"), "encrypted_message": Body(1, 300)})
 
 
@@ -83,6 +86,14 @@ def test_everything_before_a_half_close_is_answered(start: Start) -> None:
     trace = start(REFERENCE_COMMAND).run(script(*IN, Send(0, (Frame(LIST),) * 3, waits=False), HalfClose(0)))
 
     assert trace.answered == 5
+
+
+@pytest.mark.parametrize("command", [REFERENCE_COMMAND, PLAIN, SEEDED])
+def test_what_somebody_did_not_read_comes_when_they_read_on(start: Start, command: str) -> None:
+    trace = start(command).run(flood(SeededDice(1)))
+    came = [event for event in trace.events if isinstance(event, Received) and event.connection == 1]
+
+    assert (trace.violations, sum(isinstance(event.message, IncomingMessage) for event in came)) == ([], FLOOD_MESSAGES)
 
 
 def test_same_seed_same_bytes(start: Start) -> None:

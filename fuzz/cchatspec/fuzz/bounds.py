@@ -20,6 +20,7 @@ from cchatspec.fuzz.script import (
     Frame,
     HalfClose,
     Reset,
+    Resume,
     Script,
     ScriptError,
     Send,
@@ -81,6 +82,7 @@ class _Tidy:
     opened: set[int] = field(default_factory=set)
     reading: set[int] = field(default_factory=set)
     sending: set[int] = field(default_factory=set)
+    stalled: set[int] = field(default_factory=set)
     bodies: set[int] = field(default_factory=set)
     largest: int = 0
     frames: int = 0
@@ -110,6 +112,12 @@ class _Tidy:
                 if at in self.reading:
                     self.steps.append(step)
                     self.reading.remove(at)
+                    self.stalled.add(at)
+            case Resume():
+                if at in self.stalled:
+                    self.steps.append(step)
+                    self.stalled.remove(at)
+                    self.reading.add(at)
             case Close() | Reset():
                 self._end(step)
 
@@ -127,6 +135,7 @@ class _Tidy:
         if step.connection in self.reading or step.connection in self.sending:
             self.steps.append(step)
             self.reading.discard(step.connection)
+            self.stalled.discard(step.connection)
             self.sending.discard(step.connection)
 
     def _kept(self, step: Send) -> Send:

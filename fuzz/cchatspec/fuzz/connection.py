@@ -23,7 +23,6 @@ from cchatspec.fuzz.waiting import READABLE, WRITABLE, wait_for
 from cchatspec.spec import PAYLOAD_LIMIT, Frame, FrameReader, FrameTooLong
 
 _READ_SIZE = 1 << 18
-_SMALL_BUFFER = 2048
 
 #: More frames than come on a connection after one write of a script, whatever all other conversations bring about.
 _MOST_FRAMES = 20_000
@@ -37,7 +36,7 @@ class Link:
     Attributes:
         ended: how the target ended it.
         closed: we have closed it.
-        stalled: nothing is read from it any more.
+        stalled: nothing is read from it now.
         unframed: bytes that no frame can begin with, if such came.
         flood: why so much came that the connection was closed, if it did.
     """
@@ -154,11 +153,15 @@ class Link:
     # Ending
 
     def stall(self) -> None:
-        """Read nothing more, and leave little room for what comes."""
+        """Read nothing more.
+
+        The receive buffer stays as it is: a small one fills little earlier, and takes minutes to be read again.
+        """
         self.stalled = True
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
+
+    def resume(self) -> None:
+        """Read again."""
+        self.stalled = False
 
     def half_close(self) -> None:
         """Shut down the sending side."""

@@ -8,7 +8,19 @@ from cchatspec.fuzz.encode import encode
 from cchatspec.fuzz.letters import Letter
 from cchatspec.fuzz.line import Journal, Line, Setting
 from cchatspec.fuzz.requests import Place
-from cchatspec.fuzz.script import Close, Connect, Fence, HalfClose, Reset, Script, ScriptError, Send, Stall, Step
+from cchatspec.fuzz.script import (
+    Close,
+    Connect,
+    Fence,
+    HalfClose,
+    Reset,
+    Resume,
+    Script,
+    ScriptError,
+    Send,
+    Stall,
+    Step,
+)
 from cchatspec.fuzz.users import Cast
 
 #: Whether a fresh connection is answered, and what to say about it.
@@ -47,7 +59,7 @@ class Conversation:
         self._journal.book.on_challenge = self._challenged
         for number, step in enumerate(self._script.steps):
             self._step(number, step)
-            if self.refused or self._is_silent:
+            if self.refused or self._is_silent or self._setting.is_enough(self._journal.book):
                 break
         self._finish()
 
@@ -78,6 +90,8 @@ class Conversation:
             case Stall():
                 line.flush()
                 self._stall(line)
+            case Resume():
+                self._resume(line)
             case Close() | Reset():
                 line.flush()
                 self.tricks = True
@@ -124,7 +138,13 @@ class Conversation:
         self.tricks = True
         line.note("we read no more")
         line.link.stall()
-        line.tracker.is_stalled = True
+        line.tracker.is_stalled = line.tracker.was_stalled = True
+
+    def _resume(self, line: Line) -> None:
+        if line.link.stalled:
+            line.note("we read on")
+            line.link.resume()
+            line.tracker.is_stalled = False
 
     def _wait(self, line: Line) -> None:
         """Read what is certain; a target that stays silent is told of, with what else still lives."""

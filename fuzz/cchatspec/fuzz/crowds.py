@@ -27,6 +27,10 @@ _OPEN: Final = 120
 #: So many names of some 255 bytes are more than a page of memory holds.
 _LONG_NAMES: Final = 20
 
+#: So many bytes, in messages of that size, are more than the buffers on both sides of a connection take.
+_FLOOD: Final = 5_000_000
+_LARGE: Final = 1 << 14
+
 #: Messages are as short as can be told apart.
 _SIZE: Final = MARK_SIZE
 
@@ -73,6 +77,22 @@ def _pushed(dice: Dice) -> Draft:
     _write(draft, line, _MANY)
     draft.add(second, frames.POLL)
     return draft
+
+
+def flood(dice: Dice) -> Script:
+    """More messages than buffers hold for somebody who does not read, and then reads on.
+
+    What shows in this shows in no small script, so whatever else does had better be found before.
+    """
+    draft, line = _inside(dice)
+    second = draft.connect()
+    draft.login(second, _SECOND)
+    draft.stall(second)
+    draft.add(line, *[frames.send(_SECOND, draft.body(_LARGE)) for _ in range(_FLOOD // _LARGE)])
+    draft.fence(line)
+    draft.resume(second)
+    draft.add(second, frames.POLL)
+    return draft.script()
 
 
 def _asked(dice: Dice) -> Draft:

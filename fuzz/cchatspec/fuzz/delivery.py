@@ -17,7 +17,7 @@ from cchatspec.fuzz.draft import ABRUPT, ENDINGS, Draft, Line
 from cchatspec.fuzz.script import Bytes, Frame, HalfClose, Reset
 from cchatspec.fuzz.wrong import wrong
 
-#: One that never reads is sent no more than so many bytes.
+#: One that does not read is sent no more than so many bytes.
 FLOOD: Final = 6_000_000
 
 
@@ -158,7 +158,7 @@ def _race(draft: Draft) -> None:
 
 
 def _deaf(draft: Draft) -> None:
-    """Somebody never reads, while another writes to them, or while they themselves ask and ask."""
+    """Somebody does not read while another writes to them, and then reads on, or never."""
     dice = draft.dice
     draft.patient, draft.cut = False, 0
     reader, writer = _two(draft)
@@ -168,6 +168,9 @@ def _deaf(draft: Draft) -> None:
     draft.add(writer, *[frames.send(reader.user, draft.body(size)) for _ in range(count)])
     draft.fence(writer)
     talk(draft, draft.dice.below(3))
+    if dice.chance(50):
+        draft.resume(reader)
+        draft.add(reader, frames.POLL)
 
 
 #: Wrong delivery.

@@ -24,6 +24,7 @@ from cchatspec.fuzz.script import (
     HalfClose,
     Proof,
     Reset,
+    Resume,
     Script,
     Send,
     Stall,
@@ -156,10 +157,16 @@ class Draft:
         line.open = False
 
     def stall(self, line: Line) -> None:
-        """Never read again."""
+        """Read no more."""
         self.flush()
         self.steps.append(Stall(line.number))
         line.open = False
+
+    def resume(self, line: Line) -> None:
+        """Read again."""
+        self.flush(waits=False)
+        self.steps.append(Resume(line.number))
+        line.open = True
 
     # --- The requests that change the state of a session.
 

@@ -26,7 +26,9 @@ def may_have_been_idle(tracker: Tracker) -> bool:
 def may_be_terminated(tracker: Tracker) -> bool:
     """Whether ERROR 08 may come unasked: another session takes over, or the target was kept waiting."""
     if is_idle(tracker) or may_have_been_idle(tracker) or tracker.is_half_closed or not tracker.stream.is_in_step:
-        return True  # open point second-session for the rest
+        return True
+    if tracker.was_stalled:
+        return True  # memory is bounded, so who does not read may have to go; open point second-session for the rest
     people = [tracker.world.person(name) for name in tracker.claims]
     return any(len(person.sessions) > 1 or person.left_at > tracker.logged_in_at for person in people)
 
@@ -38,7 +40,7 @@ def may_end(tracker: Tracker, *, is_reset: bool) -> bool:
         return True  # open points after-malformed, oversize, after-rate-limit
     if is_idle(tracker) and (tracker.is_settled or not stream.is_in_step):
         return True
-    if may_have_been_idle(tracker) or (tracker.is_half_closed and tracker.is_settled):
+    if tracker.was_stalled or may_have_been_idle(tracker) or (tracker.is_half_closed and tracker.is_settled):
         return True
     if guesses.is_any((Form.UNKNOWN,), over=tracker.model.frame_size):
         return True  # FRAME-UNKNOWN, FRAME-LARGE

@@ -20,7 +20,7 @@ from cchatspec.fuzz.acts import OPENINGS, request, talk
 from cchatspec.fuzz.anomalies import FRAMES, ORDER, Anomaly
 from cchatspec.fuzz.bounds import MOST_LINES
 from cchatspec.fuzz.corpus import Corpus
-from cchatspec.fuzz.crowds import crowds
+from cchatspec.fuzz.crowds import crowds, flood
 from cchatspec.fuzz.delivery import DELIVERY
 from cchatspec.fuzz.dice import Dice, SeededDice, Table
 from cchatspec.fuzz.draft import Draft, Line
@@ -50,6 +50,9 @@ FEW_NAMES: Final = 300
 
 #: So many are a burden to a target and to us.
 MANY_NAMES: Final = 4000
+
+#: So many scripts come before the flood.
+_BEFORE_FLOOD: Final = 500
 
 #: So often another script is drawn in place of one that would register more.
 _DRAWS: Final = 6
@@ -152,8 +155,8 @@ def new_names(script: Script) -> int:
 class Generator:
     """What a campaign runs next; the same seed, corpus and behaviour of the target give the same scripts.
 
-    The first are visits and crowds, in which nothing is wrong. Then every other script is one that the corpus begins with, as it
-    is, as long as there are any. Of the others,
+    The first are visits and crowds, in which nothing is wrong; a flood follows some time later. Then every other script is one
+    that the corpus begins with, as it is, as long as there are any. Of the others,
 
         45 %  are new conversations
         50 %  are scripts of the corpus, mutated; one in eight of them is first spliced with another or with a new one
@@ -171,12 +174,18 @@ class Generator:
         self.dice = SeededDice(seed)
         #: How many frames a batch has.
         self.batch_size = float(BATCH)
-        self._first = [*crowds(self.dice), *visits(self.dice)]
+        # Connections that come and go are first, since they show what visits have the bystanders notice later.
+        *many, coming_and_going = crowds(self.dice)
+        self._first = [*many, *visits(self.dice), coming_and_going]
+        self._given = 0
         #: How many names the scripts so far may have registered.
         self.names = 0
 
     def next(self, corpus: Corpus) -> Script:
         """The next script of a campaign."""
+        self._given += 1
+        if self._given == _BEFORE_FLOOD:
+            return flood(self.dice)
         script = self._first.pop() if self._first else self._later(corpus)
         self.names += new_names(script)
         return script

@@ -146,10 +146,10 @@ class Host:
             line.queue_message(GetMessages())
             line.fence()
             line.flush()
-            line.wait()
+            is_answered = line.wait()
             self._model.report_order(line.tracker)
-            due = letters.queued(account.name)
-            if due and not line.wait(until=lambda: not letters.queued(account.name)) and line.is_open:
+            has_come = is_answered and line.wait(until=lambda: not letters.queued(account.name))
+            if not has_come and line.is_open:
                 for letter in letters.queued(account.name)[:1]:
                     self._model.report_lost(letter)
         finally:

@@ -314,7 +314,7 @@ class Hunt:
             raise Stop
         if fresh:
             self._runner.renew()
-        with self._runner.in_a_hurry():
+        with self._runner.in_a_hurry(until_first=True):
             return self._run(script, before, violation) is not None
 
     def _run(self, script: Script, before: Sequence[Script], violation: Violation) -> Quarry | None:

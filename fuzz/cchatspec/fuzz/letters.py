@@ -241,12 +241,16 @@ class Letters:
         return size > _EASY_BYTES or messages > _EASY_MESSAGES
 
     def owed(self) -> list[Letter]:
-        """What was acknowledged as delivered to somebody who is surely there, and has not come."""
+        """What was acknowledged as delivered to somebody who is surely there, and has not come.
+
+        Who did not read for a while has to ask for it, since a target may have put into the queue what found no room.
+        """
         self._owed = [letter for letter in self._owed if not letter.came and not letter.is_forgotten]
         return [
             letter
             for letter in self._owed
             if letter.owed is not None and letter.owed.is_surely(letter.recipient) and not letter.may_be_lost
+            if not letter.owed.was_stalled or letter.acked_at <= letter.owed.polled_at
         ]
 
     def queued(self, name: bytes) -> list[Letter]:

@@ -67,8 +67,14 @@ class Setting:
     closes_at_end: bool = True
     #: Silence is believed early, since what comes of it is tried again with patience.
     hurries: bool = False
+    #: A run is over when something is wrong, since that is all that is asked.
+    until_first: bool = False
     #: Silence is believed after the first wait, since whoever meets it is tried again without the others.
     in_crowd: bool = False
+
+    def is_enough(self, book: Book) -> bool:
+        """Whether a run has shown all that is asked of it."""
+        return self.until_first and bool(book.violations)
 
     @property
     def patience(self) -> float:
@@ -201,8 +207,10 @@ class Line:
         last = monotonic()
         while True:
             done = until() if until is not None else tracker.is_settled and not tracker.must_end
-            if done or not link.is_open:
-                return done or until is None
+            if done or self.setting.is_enough(self.journal.book):
+                return True
+            if not link.is_open:
+                return until is None
             if self.pump(max(last + patience - monotonic(), 0)):
                 last = monotonic()
             elif monotonic() >= last + patience:

@@ -173,7 +173,7 @@ class Model:
 
     def ended(self, tracker: Tracker, how: Ending, half_a_frame: bytes = b"") -> None:
         """The target has ended a connection."""
-        if half_a_frame and tracker.is_followed:
+        if half_a_frame and tracker.is_followed and not tracker.was_stalled:
             self._report(tracker, wording.ended_in_a_frame(half_a_frame))
             tracker.give_up()
         tracker.ended_by_target(is_reset=how is Ending.RST)
@@ -312,9 +312,12 @@ class Model:
         self._report(tracker, wording.not_told(name))
 
     def report_order(self, tracker: Tracker) -> None:
-        """Find out whether messages came here in another order than they were sent in."""
+        """Find out whether messages came here in another order than they were sent in.
+
+        Where nobody read for a while, some may have been put into the queue, and come behind others.
+        """
         letter = self.letters.overtaken(tracker)
-        if letter is not None:
+        if letter is not None and not tracker.was_stalled:
             self.report_letter(tracker, letter, wording.overtaken(letter))
 
     def report_letter(self, tracker: Tracker, letter: Letter, words: wording.Words) -> None:

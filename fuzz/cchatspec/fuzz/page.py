@@ -23,6 +23,7 @@ from cchatspec.fuzz.script import (
     Name,
     Proof,
     Reset,
+    Resume,
     Script,
     ScriptError,
     Send,
@@ -132,6 +133,7 @@ _WORDS: dict[type, str] = {
     Close: "close the connection, without LOGOUT",
     Reset: "reset the connection",
     Stall: "read no more",
+    Resume: "read on",
 }
 
 

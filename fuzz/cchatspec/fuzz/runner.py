@@ -81,7 +81,7 @@ class Runner:
         self._since_pair = self._since_list = 0
         self._recent: deque[Script] = deque(maxlen=2 * WIDTH)
         self._before: Flight | None = None
-        self._hurries = False
+        self._haste = False, False
         self._is_silent = False
         self._begin()
 
@@ -91,7 +91,7 @@ class Runner:
         """Learn the target's round trip and register the resident, whose name fences ask for."""
         self.model = Model(self.users)
         self.setting = Setting(self.target.address, self.model, deadline=_LONGEST_S, connect=self._connect)
-        self.setting.hurries = self._hurries
+        self._hasten()
         self.model.room = lambda: room(self.setting)
         self._host = Host(self.setting, self.users)
         self._pair: Pair | None = None
@@ -118,13 +118,22 @@ class Runner:
         return "its answers cannot be read" if line.tracker.has_answered else "no reply before the deadline"
 
     @contextmanager
-    def in_a_hurry(self) -> Iterator[None]:
-        """Believe silence early; for runs that others follow with patience before anybody is told."""
-        self._hurries = self.setting.hurries = True
+    def in_a_hurry(self, *, until_first: bool = False) -> Iterator[None]:
+        """Believe silence early; for runs that others follow with patience before anybody is told.
+
+        Args:
+            until_first: end each run as soon as anything is wrong.
+        """
+        self._haste = True, until_first
+        self._hasten()
         try:
             yield
         finally:
-            self._hurries = self.setting.hurries = False
+            self._haste = False, False
+            self._hasten()
+
+    def _hasten(self) -> None:
+        self.setting.hurries, self.setting.until_first = self._haste
 
     def renew(self) -> None:
         """A fresh start: a launched target is started again, and all names and connections are new.
@@ -176,13 +185,18 @@ class Runner:
         flight.go()
         if (not flight.is_doubtful or self._serves(flight)) and flight.is_played:
             before = len(flight.book.violations)
-            self._host.collect(flight.cast, flight.journal)
+            self._collect(flight)
             self._afterwards([flight], flight.journal, thorough=thorough)
             if len(flight.book.violations) > before:
                 self._serves(flight)
         self._host.pace(refused=flight.is_limited)
         self._counted(flight)
         return flight
+
+    def _collect(self, flight: Flight) -> None:
+        """Have read what was queued in a script, unless something is wrong about it already, which is what will be told."""
+        if not flight.book.violations:
+            self._host.collect(flight.cast, flight.journal)
 
     def _boarded(self, script: Script) -> Flight:
         """Find somebody for each user of a script."""
@@ -275,8 +289,7 @@ class Runner:
             at_once([flight.go for flight in flights])
             how = self._down(flights) if any(flight.is_doubtful for flight in flights) else None
             if how is None:
-                played = [flight for flight in flights if flight.is_played]
-                at_once([partial(self._host.collect, flight.cast, flight.journal) for flight in played])
+                at_once([partial(self._collect, flight) for flight in flights if flight.is_played])
         finally:
             self.setting.in_crowd = False
         return flights, how

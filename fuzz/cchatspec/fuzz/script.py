@@ -153,12 +153,18 @@ class Reset(msgspec.Struct, frozen=True, tag="reset", tag_field="do"):
 
 
 class Stall(msgspec.Struct, frozen=True, tag="stall", tag_field="do"):
-    """Never read from this connection again, and make its receive buffer small."""
+    """Read no more from this connection."""
 
     connection: int
 
 
-Step = Connect | Send | Fence | HalfClose | Close | Reset | Stall
+class Resume(msgspec.Struct, frozen=True, tag="resume", tag_field="do"):
+    """Read again from a connection after `Stall`."""
+
+    connection: int
+
+
+Step = Connect | Send | Fence | HalfClose | Close | Reset | Stall | Resume
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):

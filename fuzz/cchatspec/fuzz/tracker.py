@@ -59,7 +59,7 @@ class Tracker:
         sent_time: when bytes were last sent, by the model's clock.
         paused_at: the event of what was sent after a pause in which a target may have run out of patience.
         answered_sent_at: the event at which the last request was sent that has a reply.
-        is_stalled: nobody reads from it.
+        is_stalled: nobody reads from it; `was_stalled`: nobody did for a while.
     """
 
     def __init__(self, model: Model, serial: int, number: int, book: Book) -> None:
@@ -74,7 +74,7 @@ class Tracker:
         self.is_half_closed = False
         self.ended = self.closed = False
         self.closed_at = 0
-        self.is_stalled = False
+        self.is_stalled = self.was_stalled = False
         self.answered_sent_at = 0
         self.largest = 0
         self.entered: set[bytes] = set()

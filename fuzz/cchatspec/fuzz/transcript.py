@@ -27,6 +27,7 @@ from cchatspec.fuzz.script import (
     Name,
     Proof,
     Reset,
+    Resume,
     Send,
     Stall,
 )
@@ -46,6 +47,7 @@ _ACTIONS = {
     "we reset the connection": ("reset", Reset),
     "we shut down our sending side": ("half-close", HalfClose),
     "we read no more": ("stall", Stall),
+    "we read on": ("resume", Resume),
 }
 
 

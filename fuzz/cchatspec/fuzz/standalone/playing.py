@@ -19,6 +19,7 @@ PATIENCE_S = 3.0
 QUIET_S = 0.3
 SHOWS, SHOWS_NOT, NO_SERVER = 1, 0, 2
 NEWCOMER = -9
+FILE_BYTES = 1 << 14
 ROUNDS, REPETITIONS, SETTLING, SMALLEST_LEAK = 6, 300, 2, 40
 
 
@@ -118,10 +119,12 @@ class Connection:
         self.sock = None
 
     def stall(self) -> None:
-        """Never read again."""
+        """Read no more."""
         self.deaf = True
-        if self.sock is not None:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+
+    def resume(self) -> None:
+        """Read again."""
+        self.deaf = False
 
 
 class Stage:
@@ -208,6 +211,8 @@ class Stage:
             line.read(len(line.came) + 1, PATIENCE_S)
         elif step["do"] == "stall":
             line.stall()
+        elif step["do"] == "resume":
+            line.resume()
         else:
             line.close(step["do"])
 
@@ -324,17 +329,19 @@ def perform(finding: Any, address: tuple[str, int], quiet: bool = False) -> tupl
         stage.end()
 
 
-def resident(pid: int) -> int:
-    """The resident memory of a process, in bytes.
+def held(pid: int) -> int:
+    """The resident memory of a process and a weight for each open descriptor, in bytes.
 
     Raises:
         Unreachable: it cannot be read.
     """
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+        files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        resident = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
     except (OSError, StopIteration):
         raise Unreachable(f"the memory of process {pid} cannot be read") from None
+    return FILE_BYTES * files + resident
 
 
 def leaks(finding: Any, address: tuple[str, int], pid: int) -> tuple[bool, str]:
@@ -346,12 +353,12 @@ def leaks(finding: Any, address: tuple[str, int], pid: int) -> tuple[bool, str]:
     stage = Stage(finding, address, quiet=True)
     stage.connect(0).close()
     stage.register_all()
-    grown, before = [], resident(pid)
+    grown, before = [], held(pid)
     for number in range(ROUNDS):
         for _ in range(REPETITIONS):
             stage.play()
             stage.end()
-        after = resident(pid)
+        after = held(pid)
         grown.append(after - before)
         before = after
         print(
