@@ -111,6 +111,7 @@ BUGS = (
     # Memory
     Bug("leak-per-failure", "leak", "Each failed proof leaves 64 KiB behind."),
     Bug("leak-per-connection", "leak", "Each connection leaves 64 KiB behind."),
+    Bug("descriptor-per-reset", "leak", "A connection that was reset is forgotten, and its descriptor never closed."),
     # Deep
     Bug(
         "depth-5",

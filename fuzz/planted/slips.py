@@ -9,6 +9,7 @@ import _socket
 import contextlib
 from typing import TYPE_CHECKING
 
+import roster
 from bugs import die, has, segfault
 from links import Link, changed
 
@@ -28,6 +29,7 @@ class Slips:
         self._loop = loop
         self._slots: dict[int, Link] = {}
         self._ghosts: list[tuple[int, float]] = []
+        self._forgotten: list[Link] = []
         self._held: dict[Link, float] = {}
 
     def before_waiting(self) -> float:
@@ -55,6 +57,12 @@ class Slips:
         if link.inbox and has("reset-ends-accepting"):
             self._loop.epoll.unregister(self._loop.listener.fileno())
             self._loop.listener.close()
+        if has("descriptor-per-reset"):
+            self._loop.epoll.unregister(link.fd)
+            del self._loop.links[link.fd]
+            roster.leave(self._loop.directory, link)
+            self._forgotten.append(link)
+            return True
         if has("reset-leaves-session"):
             del self._loop.links[link.fd]
             link.channel.close()

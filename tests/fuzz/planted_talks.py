@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tests.fuzz.talk import Caller, Someone, Town, words
 
+from cchatspec.fuzz.processes import open_files
 from cchatspec.spec import (
     GetMessages,
     GetPublicKey,
@@ -341,6 +342,19 @@ def one_connection(town: Town) -> None:
     town.call().says(get_key(b"x")).next()
 
 
+def left_open(town: Town) -> bool:
+    """Whether descriptors of connections that were reset stay open."""
+    caller = town.call()
+    caller.says(get_key(b"x")).next()
+    before = open_files(town.process.pid)
+    for _ in range(20):
+        visitor = town.call().says(get_key(b"x"))
+        visitor.next()
+        visitor.resets()
+        caller.says(get_key(b"x")).next()
+    return open_files(town.process.pid) - before > 10
+
+
 # Deep
 
 
@@ -425,6 +439,7 @@ TALKS: dict[str, tuple[Talk, object, object]] = {
     "logout-races-accept": (logout_and_connect, ["ERROR 04"], ["closed"]),
     "leak-per-failure": (grows(one_failure), False, True),
     "leak-per-connection": (grows(one_connection), False, True),
+    "descriptor-per-reset": (left_open, False, True),
     "depth-5": (lambda town: deep(town).hears(), ["ERROR 03"], ["closed"]),
     "depth-5-crash": (fate_after(lambda town: deep(town).hears()), ALIVE, DEAD),
 }

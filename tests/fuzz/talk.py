@@ -16,6 +16,7 @@ from cchatspec.spec import (
     PAYLOAD_LIMIT,
     Error,
     FrameReader,
+    FrameTooLong,
     GetPublicKey,
     IncomingMessage,
     LoginResponse,
@@ -81,7 +82,10 @@ class Caller:
                 return "closed"
             if not data:
                 return "closed"
-            self._came += [self._read(kind, payload) for kind, payload in self._frames.feed(data)]
+            try:
+                self._came += [self._read(kind, payload) for kind, payload in self._frames.feed(data)]
+            except FrameTooLong:
+                return "unreadable"
         return self._came.pop(0)
 
     @staticmethod

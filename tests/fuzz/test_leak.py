@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from math import inf
 
 import pytest
 from tests.fuzz.simulated import Server, runner_for
@@ -114,6 +115,42 @@ def test_memory_that_grows_less_and_less_is_no_leak_where_garbage_is_collected()
     assert leaks(runner, memory, garbage=Garbage.CYCLES) == []
 
 
+class Opening(Counting):
+    """Opens a descriptor with each script of some kinds, and closes it when so many others were run."""
+
+    def __init__(self, leaking: set[str], until: float = inf) -> None:
+        super().__init__(leaking, each=0)
+        self.opened: list[int] = []
+        self.until = until
+
+    def run(self, script: Script) -> Trace:
+        self.opened += [self.runs] * self.leaking.count(script)
+        return super().run(script)
+
+    def renew(self) -> None:
+        super().renew()
+        self.opened.clear()
+
+    def files(self, _pid: int) -> int:
+        self.runs += 1  # as time goes by
+        return 40 + sum(1 for at in self.opened if self.runs - at < self.until)
+
+
+def left_open(runner: Opening) -> list[tuple[str, str]]:
+    found = confirm(runner, lambda: 1, memory=lambda _pid: runner.memory, files=runner.files)
+    return [(name, violation.outcome) for name, _, violation in found]
+
+
+def test_descriptors_that_stay_open_are_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cchatspec.fuzz.leak._NOTICE_S", 0.0)
+
+    assert left_open(Opening({"failed logins"})) == [("failed logins", "descriptors stay open")]
+
+
+def test_descriptors_of_connections_whose_end_is_noticed_late_are_no_leak() -> None:
+    assert left_open(Opening({"failed logins"}, until=100)) == []
+
+
 def test_a_process_that_is_gone_is_not_judged() -> None:
     assert leaks(Counting({"failed logins"}), lambda _pid: None) == []
 
@@ -147,6 +184,15 @@ def test_steady_growth_is_suspicious() -> None:
 
 def test_growth_that_comes_to_an_end_is_not() -> None:
     assert not watch([min(number, 8) * SUSPICIOUS_BYTES for number in range(20)]).is_suspicious
+
+
+def test_descriptors_that_are_not_closed_are_suspicious() -> None:
+    left = iter(range(10, 40))
+    made = LeakWatch(1, every=10, memory=lambda _pid: 1, files=lambda _pid: next(left))
+    for number in range(30):
+        made.look(10 * number)
+
+    assert made.is_suspicious
 
 
 def test_samples_begin_anew_with_a_new_process() -> None:

@@ -1,4 +1,4 @@
-"""Watches a target's memory while a campaign goes on, and pursues a leak when there is reason to suspect one."""
+"""Watches a target's memory and descriptors while a campaign goes on, and pursues a leak when there is reason to suspect one."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Memory:
                 trace = self._runner.run(script)
                 yield Quarry(script, (), _STARTS, _STARTS, trace, violation, time())
         except Stop:
-            self.note = "leak: the memory of the target grows, and there was no time to find out whether anything leaks"
+            self.note = "leak: what the target keeps grows, and there was no time to find out whether anything leaks"
 
     # What `confirm` runs scripts with
 

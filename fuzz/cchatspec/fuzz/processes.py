@@ -57,6 +57,15 @@ def resident_bytes(pid: int) -> int | None:
     return total
 
 
+def open_files(pid: int) -> int:
+    """How many descriptors a process and all its descendants have open; 0 if nobody can tell."""
+    total = 0
+    for number in _family(pid):
+        with suppress(OSError):
+            total += sum(1 for _ in Path(f"/proc/{number}/fd").iterdir())
+    return total
+
+
 def has_sanitizer(pid: int) -> bool:
     """Whether a process keeps what it frees, as AddressSanitizer has it do, whose shadow takes terabytes of address space."""
     for number in _family(pid):

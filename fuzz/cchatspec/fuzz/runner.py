@@ -253,7 +253,7 @@ class Runner:
     def run_all(
         self, scripts: Sequence[Script], is_known: Callable[[Violation], bool] = lambda _: False
     ) -> list[Trace]:
-        """Run several scripts at the same time, and say what happened in each, in their order.
+        """Run several scripts at the same time, and say what happened in each; what comes of the crowd alone comes last.
 
         What is suspicious and not known is run again, each script by itself. If it shows, the trace of that run stands for the
         script; if it does not, that of one script that does what all did, so that whoever replays it has all that it took.
@@ -277,6 +277,7 @@ class Runner:
             self._counted(flight)
         seen = [self._again(flights, flight, is_known) for flight in flights]
         self._adapt(is_crowd=any(is_crowd for _, is_crowd in seen))
+        seen.sort(key=lambda one: one[1])
         return [trace for trace, _ in seen] + self._noticed(flights, journal, is_known)
 
     def _crowd(self, scripts: Sequence[Script]) -> tuple[list[Flight], str | None]:
