@@ -134,7 +134,7 @@ class Forgetful:
         launcher = None
         address = ("127.0.0.1", 1)
 
-    def in_a_hurry(self) -> AbstractContextManager[None]:
+    def in_a_hurry(self, *, until_first: bool) -> AbstractContextManager[None]:
         return nullcontext()
 
     def __init__(self, needed: Frame) -> None:
