@@ -38,7 +38,8 @@ def test_a_right_server_answers_all_of_them_without_an_error() -> None:
     assert not [shape for shape in shapes if shape.startswith("ERROR")]
 
 
-def test_a_campaign_begins_with_them() -> None:
+def test_a_campaign_begins_with_them_behind_one_crowd() -> None:
     generator = Generator(1)
+    generator.next(Corpus())
 
     assert {kinds(generator.next(Corpus()))[:3] for _ in range(42)} == {(1, 2, 2)}

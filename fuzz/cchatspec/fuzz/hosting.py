@@ -83,7 +83,7 @@ class Host:
         line.close()
         self._model.forget(line.tracker)
 
-    def register(self, line: Line, accounts: list[Account]) -> list[Account]:
+    def register(self, line: Line, accounts: list[Account], *, patient: bool = True) -> list[Account]:
         """Register accounts on a line, and give back those that were taken."""
         world = self._model.world
         for start in range(0, len(accounts), self._at_once):
@@ -91,7 +91,7 @@ class Host:
                 world.admit(account, registered=False)
                 line.queue_message(RegisterUser(account.name, account.key))
             line.flush()
-            if not line.wait():
+            if not line.wait(patient=patient):
                 # Not every target reads many requests at once; that it does not is for scripts to find.
                 self._at_once = 1
                 break

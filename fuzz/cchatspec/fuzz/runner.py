@@ -99,7 +99,7 @@ class Runner:
             resident = self.users.new()
             line = Line(self.setting, _REGISTRAR, Journal())
             began = monotonic()
-            came = self._host.register(line, [resident])
+            came = self._host.register(line, [resident], patient=False)
             self.setting.deadline = min(max(_ROUND_TRIPS * (monotonic() - began), _SHORTEST_S), _LONGEST_S)
             line.close()
             if came:

@@ -220,6 +220,7 @@ async def raw_send(home: House, *bodies: bytes) -> None:
         (Cipher(BOB).seal(b"not by eve", ALICE.public_key), ProblemKind.ALTERED),
         (Cipher(EVE, Scheme.SEALED).seal(b"by whom?", ALICE.public_key), ProblemKind.SEALED),
     ],
+    ids=["nothing", "short", "zeros", "another-sender", "sealed"],
 )
 def test_what_cannot_be_read_is_given_with_its_problem(body: bytes, kind: ProblemKind) -> None:
     async def conversation() -> None:

@@ -60,6 +60,18 @@ def test_the_same_words_are_never_the_same_body() -> None:
         (BODY, NO_POINT, ProblemKind.BAD_KEY),
         (Cipher(EVE, Scheme.SEALED).seal(b"x", BOB.public_key), ALICE.public_key, ProblemKind.SEALED),
     ],
+    ids=[
+        "nothing",
+        "a-byte",
+        "39-bytes",
+        "zeros",
+        "cut",
+        "longer",
+        "another-sender",
+        "another-reader",
+        "no-point",
+        "sealed",
+    ],
 )
 def test_what_does_not_open_has_a_name(body: bytes, key: bytes, kind: ProblemKind) -> None:
     assert kind_of(Cipher(BOB).open(body, key)) is kind
