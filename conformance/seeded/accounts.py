@@ -53,12 +53,15 @@ def on_register(connection: Connection, fields: wire.Fields) -> None:
     """REGISTER_USER."""
     name = fields.name()
     key = kept(fields.padded(32, fault("short-key-is-padded")))
+    if fault("register-takes-a-second-key") and fields.left == 32:
+        fields.rest()
     fields.end()
     if code := _refusal(connection, name, key):
         if code == wire.INVALID_NAME and reads("bad-name", "error"):
             connection.error(code)
         else:
-            connection.send(wire.REGISTER_RESPONSE, wire.register_response(code))
+            is_short = connection.user is not None and fault("register-failure-one-byte-in-a-session")
+            connection.send(wire.REGISTER_RESPONSE, b"\0" if is_short else wire.register_response(code))
         return
     if fault("checked-long-before"):
         connection.later(0.005, _store, connection, name, key)

@@ -252,7 +252,10 @@ def enter(connection: Connection, user: User) -> None:
     if reads("second-session", "newest"):
         end_sessions(user, connection)
     size = 0 if fault("login-success-one-byte") else CHALLENGE_SIZE
-    connection.send(wire.LOGIN_RESPONSE, b"\1" + bytes(size))
+    if fault("proofs-in-the-background"):
+        connection.later(0.01, connection.send, wire.LOGIN_RESPONSE, b"\1" + bytes(size))
+    else:
+        connection.send(wire.LOGIN_RESPONSE, b"\1" + bytes(size))
     if fault("proof-opens-nothing"):
         return
     connection.user = connection.state.newest = user
