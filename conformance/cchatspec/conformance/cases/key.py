@@ -7,7 +7,7 @@ import pytest
 from cchatspec.conformance.fixtures import Attempt, Connect, Login
 from cchatspec.conformance.harness.expect import BYTES_32, error, one_of
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import up_to_an_ending
+from cchatspec.conformance.harness.steps import name_of_nobody, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import ErrorCode, GetPublicKey, Logout, PublicKeyResponse
 
@@ -95,6 +95,14 @@ def test_registered_after_it_was_missing(alice: Peer, new_account: Account, conn
 def test_word_of_a_language(alice: Peer, word: str) -> None:
     """A name that means something to a programming language is looked up like any other"""
     assert alice.request(GetPublicKey(word.encode())) == one_of(NOT_FOUND, PublicKeyResponse(1, BYTES_32))
+
+
+@clause("KEY-MISSING")
+def test_behind_a_key_that_was_found(alice: Peer, bob: Peer) -> None:
+    """There is no key for a name that nobody registered, right behind one of the same length for which there is one"""
+    alice.request(GetPublicKey(bob.name))
+
+    assert alice.request(GetPublicKey(name_of_nobody(bob.name))) == PublicKeyResponse(0)
 
 
 @clause("KEY-MISSING")

@@ -47,6 +47,15 @@ def test_absent_once(lists: None, alice: Peer, absent: Account) -> None:
 
 
 @clause("LIST-ALL")
+def test_for_whom_messages_wait(lists: None, queueing: None, alice: Peer, absent: Account) -> None:
+    """The list has a user for whom four messages wait, once"""
+    for _ in range(4):
+        alice.send_message(absent.name, b"it waits")
+
+    assert len(entries(alice, absent.name)) == 1
+
+
+@clause("LIST-ALL")
 def test_once_after_a_second_login(lists: None, alice: Peer, bob: Peer, login: Login) -> None:
     """A user who left and came back is in the list once"""
     bob.drop()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from cchatspec.conformance.fixtures import Login
-from cchatspec.conformance.harness.expect import ANYTHING, acknowledged
+from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, near
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, deliver_right, poll
+from cchatspec.conformance.harness.steps import CLOCK_TOLERANCE_S, bodies, deliver, deliver_right, poll
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, IncomingMessage, Logout, Presence, SetStatus
 
@@ -16,6 +18,16 @@ def set_statuses(peer: Peer, *statuses: int) -> None:
     """Set one status after the other; the target has taken the last one when this returns."""
     peer.send(*(SetStatus(status) for status in statuses))
     peer.until_fence()
+
+
+@clause("SEND-TIME")
+@pytest.mark.parametrize("status", [Presence.AWAY, Presence.OFFLINE], ids=["away", "offline"])
+def test_from_one_who_is(sending: None, alice: Peer, bob: Peer, status: int) -> None:
+    """A message of a user who is shown as away or offline carries the time and the sender"""
+    set_statuses(alice, status)
+    came = deliver(alice, bob, b"hello")
+
+    assert came == IncomingMessage(ANYTHING, alice.name, near(time.time(), CLOCK_TOLERANCE_S), b"hello")
 
 
 @clause("SEND-ACK")

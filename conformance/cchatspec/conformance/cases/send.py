@@ -302,6 +302,22 @@ def test_not_back_to_the_sender(sending: None, alice: Peer, bob: Peer) -> None:
     assert picked(alice.until_fence(), IncomingMessage) == []
 
 
+@clause("SEND-PUSH")
+def test_while_another_user_asks_in_the_name(sending: None, alice: Peer, bob: Peer, carol: Peer) -> None:
+    """A message reaches its recipient while another user has asked for a challenge in their name"""
+    carol.ask(bob.name)
+
+    assert bodies([deliver(alice, bob, b"hello")]) == [b"hello"]
+
+
+@clause("SEND-PRIVATE")
+def test_not_before_the_login(sending: None, outsider: Peer, alice: Peer) -> None:
+    """A message to a user does not reach the connection that has registered them, and is not logged in"""
+    alice.send_message(outsider.name, b"for who logs in")
+
+    assert picked(outsider.until_fence(), IncomingMessage) == []
+
+
 @clause("SEND-PRIVATE")
 def test_not_to_a_visitor(sending: None, outsider: Peer, alice: Peer, bob: Peer) -> None:
     """A message does not reach a connection that is not logged in"""
@@ -388,6 +404,15 @@ def test_session_goes_on(alice: Peer, new_account: Account) -> None:
     alice.send_message(new_account.name, b"anybody?")
 
     assert alice.until_fence() == []
+
+
+@clause("SEND-TIME")
+def test_to_oneself(sending: None, alice: Peer) -> None:
+    """A message to oneself carries the time too"""
+    alice.send(SendMessage(alice.name, b"note"))
+    came = picked(alice.until_fence(), IncomingMessage)
+
+    assert came == [IncomingMessage(ANYTHING, alice.name, near(time.time(), CLOCK_TOLERANCE_S), b"note")]
 
 
 @clause("SEND-SELF")

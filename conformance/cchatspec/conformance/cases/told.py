@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from cchatspec.conformance.cases.presence import set_statuses
 from cchatspec.conformance.cases.send import with_capitals
 from cchatspec.conformance.cases.status import times_told
-from cchatspec.conformance.fixtures import Connect, Login
+from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
+from cchatspec.conformance.harness.outcomes import Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import fail_login, listed, second_session
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import GetPublicKey, Logout, Presence, PublicKeyResponse, SetStatus, StatusUpdate, build
 
 AWAY, OFFLINE, ONLINE = Presence.AWAY, Presence.OFFLINE, Presence.ONLINE
+
+CHANGES = [AWAY, ONLINE] * 7
 
 
 @clause("STATUS-TELL")
@@ -129,3 +136,101 @@ def test_reset_after_asking_again_is_told(telling: None, alice: Peer, bob: Peer)
     bob.reset()
 
     assert alice.await_update(bob.name, OFFLINE) == StatusUpdate(bob.name, OFFLINE)
+
+
+@clause("STATUS-LOGOUT")
+def test_logout_while_away_is_told(telling: None, alice: Peer, bob: Peer) -> None:
+    """The LOGOUT of a user who is away is told"""
+    set_statuses(bob, AWAY)
+    bob.send(Logout())
+
+    assert alice.await_update(bob.name, OFFLINE) == StatusUpdate(bob.name, OFFLINE)
+
+
+@clause("STATUS-LOGOUT")
+def test_logout_is_told_to_one_who_is_away(telling: None, alice: Peer, bob: Peer) -> None:
+    """LOGOUT is told to a user who is away"""
+    set_statuses(alice, AWAY)
+    bob.send(Logout())
+
+    assert alice.await_update(bob.name, OFFLINE) == StatusUpdate(bob.name, OFFLINE)
+
+
+@clause("STATUS-TELL")
+def test_from_away_to_offline(telling: None, alice: Peer, bob: Peer) -> None:
+    """A user who was away and shows themselves as offline is told as offline"""
+    set_statuses(bob, AWAY, OFFLINE)
+
+    assert alice.await_update(bob.name, OFFLINE) == StatusUpdate(bob.name, OFFLINE)
+
+
+@clause("STATUS-TELL")
+def test_each_of_many_changes(telling: None, alice: Peer, bob: Peer) -> None:
+    """Each of fourteen changes of one session is told"""
+    came: list[Reply] = []
+    for status in CHANGES:
+        alice.updates.clear()
+        bob.send(SetStatus(status))
+        came.append(alice.await_update(bob.name, status))
+
+    assert came == [StatusUpdate(bob.name, status) for status in CHANGES]
+
+
+@clause("STATUS-LOST")
+def test_close_of_one_who_is_shown_as_offline(
+    telling: None, listing: None, alice: Peer, bob: Peer, carol: Peer, await_offline: AwaitOffline
+) -> None:
+    """A user who is shown as offline and goes without LOGOUT stays offline"""
+    set_statuses(bob, OFFLINE)
+    bob.close()
+    carol.close()
+    await_offline(alice, carol.name)
+
+    assert listed(alice, bob.name) == [OFFLINE]
+
+
+def _log_out(peer: Peer) -> None:
+    peer.send(Logout())
+    peer.until_end()
+
+
+@clause("STATUS-SET")
+@pytest.mark.parametrize("leave", [Peer.close, _log_out], ids=["close", "logout"])
+def test_stays_when_somebody_leaves_who_had_asked(
+    telling: None,
+    listing: None,
+    alice: Peer,
+    bob: Peer,
+    carol: Peer,
+    connect: Connect,
+    await_offline: AwaitOffline,
+    leave: Callable[[Peer], None],
+) -> None:
+    """A user stays online when somebody who has only asked for a challenge in their name leaves"""
+    impostor = connect(bob.account, "impostor")
+    impostor.challenge()
+    leave(impostor)
+    carol.close()
+    await_offline(alice, carol.name)
+
+    assert listed(alice, bob.name) == [ONLINE]
+
+
+@clause("STATUS-SET")
+def test_stays_when_a_user_leaves_who_had_asked(
+    telling: None, listing: None, alice: Peer, bob: Peer, carol: Peer, await_offline: AwaitOffline
+) -> None:
+    """A user stays online when another user who has asked for a challenge in their name logs out"""
+    carol.ask(bob.name)
+    carol.send(Logout())
+    await_offline(alice, carol.name)
+
+    assert listed(alice, bob.name) == [ONLINE]
+
+
+@clause("REG-DUPLICATE")
+def test_leaves_the_status(listing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """A second registration of the name of a user who is there leaves them online"""
+    connect(Account(bob.name), "impostor").register()
+
+    assert listed(alice, bob.name) == [ONLINE]

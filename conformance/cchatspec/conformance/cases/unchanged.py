@@ -10,7 +10,7 @@ from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, is_refusal, no_login, one_of
 from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, bodies, listed, picked, poll, second_session
+from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, bodies, let_in, listed, picked, poll, second_session
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
@@ -142,6 +142,17 @@ def refused(reply: Reply) -> None:
     """
     if not is_refusal(reply):
         raise NotApplicable("the target does not refuse it")
+
+
+@clause("SEND-PRIVATE")
+def test_not_to_whoever_takes_the_name_later(
+    sending: None, alice: Peer, new_account: Account, connect: Connect
+) -> None:
+    """A message to a name that nobody had, and that was refused, does not wait for who registers it later"""
+    refused(alice.send_message(new_account.name, b"anybody?"))
+    newcomer = let_in(connect(new_account), "the target refuses the name")
+
+    assert poll(newcomer) == []
 
 
 @clause("FRAME-TRAILING")

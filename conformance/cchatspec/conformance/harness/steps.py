@@ -72,6 +72,11 @@ def picked(replies: list[Reply], kind: type[Message]) -> list[Reply]:
     return [reply for reply in replies if isinstance(reply, kind) or not isinstance(reply, Message)]
 
 
+def name_of_nobody(name: bytes) -> bytes:
+    """A name of the same length as a user's, which nobody has registered."""
+    return (b"y" if name.startswith(b"x") else b"x") + name[1:]
+
+
 def poll(peer: Peer) -> list[Reply]:
     """All messages that a logged-in user gets when they poll, in order, with those that came at login."""
     peer.send(GetMessages())

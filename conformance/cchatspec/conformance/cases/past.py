@@ -1,0 +1,241 @@
+"""What users and their connections have behind them, which changes nothing of what holds for them now.
+
+Each past is one that a right server forgets: a login that failed, a session that is over, requests that were refused. Each is
+tried with all that a session is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cchatspec.conformance.cases.status import times_told
+from cchatspec.conformance.cases.switch import log_in_as
+from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
+from cchatspec.conformance.harness.expect import ANYTHING
+from cchatspec.conformance.harness.outcomes import NotApplicable, has_ended
+from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.steps import (
+    bodies,
+    deliver,
+    fail_login,
+    listed,
+    name_of_nobody,
+    poll,
+    second_session,
+)
+from cchatspec.conformance.marks import clause
+from cchatspec.spec import IncomingMessage, ListUsers, Logout, Presence, SetStatus, StatusUpdate
+
+AWAY, OFFLINE, ONLINE = Presence.AWAY, Presence.OFFLINE, Presence.ONLINE
+
+#: Gives somebody a past, and a session that comes behind it.
+Past = Callable[[Connect, Login, Account], Peer]
+
+_TIMES = 3
+
+
+def _still_in(peer: Peer) -> Peer:
+    """The peer, whose session has lasted.
+
+    Raises:
+        NotApplicable: it has not.
+    """
+    if not peer.logged_in or has_ended(peer.until_fence()):
+        raise NotApplicable("on this target no session has such a past")
+    return peer
+
+
+def _failed_proof(connect: Connect, login: Login, account: Account) -> Peer:
+    peer = connect(account)
+    fail_login(peer)
+    peer.ask_and_prove()
+    return _still_in(peer)
+
+
+def _other_user(connect: Connect, login: Login, account: Account) -> Peer:
+    return _still_in(log_in_as(login(who="first"), account))
+
+
+def _challenge(connect: Connect, login: Login, account: Account) -> Peer:
+    peer = login(account)
+    peer.ask()
+    return _still_in(peer)
+
+
+def _refusals(connect: Connect, login: Login, account: Account) -> Peer:
+    peer = login(account)
+    for _ in range(_TIMES):
+        peer.send_message(name_of_nobody(peer.name), b"for nobody")
+    return _still_in(peer)
+
+
+def _busy(connect: Connect, login: Login, account: Account) -> Peer:
+    peer = login(account)
+    peer.request(ListUsers())
+    deliver(peer, login(who="friend"), b"hello")
+    return _still_in(peer)
+
+
+def _second_proof(connect: Connect, login: Login, account: Account) -> Peer:
+    return _still_in(log_in_as(login(account), account))
+
+
+def _polls(connect: Connect, login: Login, account: Account) -> Peer:
+    peer = login(account)
+    for _ in range(_TIMES):
+        poll(peer)
+    return _still_in(peer)
+
+
+def _logouts(connect: Connect, login: Login, account: Account) -> Peer:
+    for _ in range(_TIMES):
+        peer = login(account)
+        peer.send(Logout())
+        peer.until_end()
+    return _still_in(login(account))
+
+
+def _takeover(connect: Connect, login: Login, account: Account) -> Peer:
+    first = login(account)
+    peer = second_session(first, connect(account))
+    first.close()
+    return _still_in(peer)
+
+
+#: Pasts of one session, in which nothing was asked for that may have waited.
+UNASKED: dict[str, Past] = {
+    "failed-proof": _failed_proof,
+    "other-user": _other_user,
+    "challenge": _challenge,
+    "refusals": _refusals,
+    "other-requests": _busy,
+}
+
+PASTS: dict[str, Past] = {
+    **UNASKED,
+    "second-proof": _second_proof,
+    "polls": _polls,
+    "logouts": _logouts,
+    "takeover": _takeover,
+}
+
+with_each_past = pytest.mark.parametrize("past", PASTS.values(), ids=PASTS)
+
+
+def _in_sight(watcher: Peer, user: Peer) -> Peer:
+    """The user, of whom the watcher has been told nothing yet that still counts."""
+    watcher.until_fence()
+    watcher.updates.clear()
+    return user
+
+
+@clause("STATUS-TELL")
+@with_each_past
+def test_is_told_after(telling: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:
+    """A logged-in user is told of changes, whatever is behind their session"""
+    user = past(connect, login, absent)
+    alice.send(SetStatus(AWAY))
+
+    assert user.await_update(alice.name, AWAY) == StatusUpdate(alice.name, AWAY)
+
+
+@clause("STATUS-TELL")
+@with_each_past
+def test_change_after(telling: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:
+    """A change of a user's status is told, whatever is behind their session"""
+    user = _in_sight(alice, past(connect, login, absent))
+    user.send(SetStatus(AWAY))
+
+    assert alice.await_update(user.name, AWAY) == StatusUpdate(user.name, AWAY)
+
+
+@clause("STATUS-LOGOUT")
+@with_each_past
+def test_logout_after(telling: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:
+    """The LOGOUT of a user is told, whatever is behind their session"""
+    user = _in_sight(alice, past(connect, login, absent))
+    user.send(Logout())
+
+    assert alice.await_update(user.name, OFFLINE) == StatusUpdate(user.name, OFFLINE)
+
+
+@clause("STATUS-LOST")
+@with_each_past
+def test_close_after(telling: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:
+    """That a user has gone without LOGOUT is told, whatever is behind their session"""
+    user = _in_sight(alice, past(connect, login, absent))
+    user.close()
+
+    assert alice.await_update(user.name, OFFLINE) == StatusUpdate(user.name, OFFLINE)
+
+
+@clause("LIST-STATUS")
+@with_each_past
+def test_after(listing: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:
+    """A user who is there is listed as online, whatever is behind their session"""
+    user = past(connect, login, absent)
+
+    assert listed(alice, user.name) == [ONLINE]
+
+
+@clause("SEND-PUSH")
+@with_each_past
+def test_reached_after(sending: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:
+    """A message to a logged-in user arrives, whatever is behind their session"""
+    user = past(connect, login, absent)
+
+    assert bodies([deliver(alice, user, b"hello")]) == [b"hello"]
+
+
+@clause("SEND-SENDER")
+@with_each_past
+def test_name_after(sending: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:
+    """A user sends under their own name, whatever is behind their session"""
+    user = past(connect, login, absent)
+
+    assert deliver(user, alice, b"hello") == IncomingMessage(ANYTHING, user.name, ANYTHING, b"hello")
+
+
+@clause("QUEUE-DELIVER")
+@pytest.mark.parametrize("past", UNASKED.values(), ids=UNASKED)
+def test_what_waits_after(
+    queueing: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past
+) -> None:
+    """What was queued for a user comes when they ask for it, whatever they did before in their session"""
+    alice.send_message(absent.name, b"it waits")
+
+    assert bodies(poll(past(connect, login, absent))) == [b"it waits"]
+
+
+@clause("QUEUE-DELIVER")
+@with_each_past
+def test_next_session_after(
+    queueing: None,
+    alice: Peer,
+    connect: Connect,
+    login: Login,
+    absent: Account,
+    await_offline: AwaitOffline,
+    past: Past,
+) -> None:
+    """What was queued after a user had left comes in their next session, whatever is behind the last one"""
+    _in_sight(alice, past(connect, login, absent)).send(Logout())
+    await_offline(alice, absent.name)
+    alice.send_message(absent.name, b"later")
+
+    assert bodies(poll(login(absent))) == [b"later"]
+
+
+@clause("FRAME-UNASKED")
+@with_each_past
+def test_one_update_after(
+    telling: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past
+) -> None:
+    """A change of a user's status is told once, whatever is behind their session"""
+    user = _in_sight(alice, past(connect, login, absent))
+    user.send(SetStatus(AWAY))
+    user.until_fence()
+
+    assert times_told(alice, user.name, AWAY) == 1
