@@ -213,11 +213,14 @@ class Recorder:
 
     @property
     def status(self) -> int:
-        """What the campaign means to a script: 3 the fuzzer broke, 1 something was found or nothing is proved, else 0."""
+        """What the campaign means to a script.
+
+        3 the fuzzer broke, 1 something was found or nothing is proved, 2 the target has gone before the end, else 0.
+        """
         if self.broken:
             return 3
         results = self.results()
-        return 1 if results.findings or results.hollow else 0
+        return 1 if results.findings or results.hollow else 2 if self.gone else 0
 
     def end(self) -> Campaign:
         """Write the results for the last time, and give them back.

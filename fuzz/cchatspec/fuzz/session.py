@@ -30,11 +30,13 @@ from cchatspec.fuzz.findings import (
     update_finding,
     write_finding,
 )
+from cchatspec.fuzz.flight import crash
 from cchatspec.fuzz.generate import MANY_NAMES, Generator
-from cchatspec.fuzz.hunt import HISTORY, LATE_S, LONGEST_S, REPLAYS, UNSURE, Hunt, Quarry
+from cchatspec.fuzz.hunt import HISTORY, LATE_S, LONGEST_S, REPLAYS, UNSURE, Hunt, Quarry, settlers
 from cchatspec.fuzz.joining import interleave
 from cchatspec.fuzz.memory import Memory
 from cchatspec.fuzz.page import stimulus_of, wire_lines
+from cchatspec.fuzz.requests import REGISTER, name_of
 from cchatspec.fuzz.runner import Runner
 from cchatspec.fuzz.script import Script, script_json
 from cchatspec.fuzz.trace import Trace, Violation
@@ -43,6 +45,9 @@ from cchatspec.fuzz.unconfirmed import Unconfirmed
 from cchatspec.fuzz.violations import violation_of
 from cchatspec.reports.campaign import Finding, Triple
 from cchatspec.reports.results import TargetInfo
+
+#: A process that registers nobody is given so long to end, in seconds.
+_DYING_S = 1.0
 
 _TELL_S = 0.25
 _SAVE_S = 20.0
@@ -117,6 +122,8 @@ class Session:
             self._tell_of_a_stray()
             done = Done(complete=not self._is_stopped())
         except TargetError as problem:
+            self._tell_of_a_stray()
+            self._tell_of_a_death()
             done = Done(complete=False, note=f"The target is gone: {problem}")
         except Exception:  # noqa: BLE001 (whatever it is, it is told with its place, and what was found is kept)
             done = Done(complete=False, broken=_last_lines(traceback.format_exc()))
@@ -244,6 +251,17 @@ class Session:
         if self._stray is not None and self._new < 1:
             quarry, at = self._stray
             self._keep(quarry, quarry.violation, at)
+
+    def _tell_of_a_death(self) -> None:
+        """A launched target whose process ends while users are registered is a crash, which needs no script to show."""
+        launcher = self._target.launcher
+        if launcher is None or self._new or not launcher.ends_within(_DYING_S):
+            return
+        how = f"the process ended with {launcher.how_it_ended()}"
+        trace = Trace(settlers(1), output=launcher.tail())
+        violation = crash(how, ("new", name_of(REGISTER), "", -1))
+        at = monotonic() - self._began, self._runner.executions
+        self._keep(Quarry(trace.script, (), 0, 0, trace, violation, time()), violation, at)
 
     def _take_up(self) -> None:
         """Go on with what an earlier campaign had no time to confirm; the first worker does."""

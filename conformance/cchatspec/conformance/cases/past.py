@@ -14,7 +14,7 @@ from cchatspec.conformance.cases.status import times_told
 from cchatspec.conformance.cases.switch import log_in_as
 from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import ANYTHING
-from cchatspec.conformance.harness.outcomes import NotApplicable, has_ended
+from cchatspec.conformance.harness.outcomes import NotApplicable, Reply, has_ended
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import (
     bodies,
@@ -22,6 +22,7 @@ from cchatspec.conformance.harness.steps import (
     fail_login,
     listed,
     name_of_nobody,
+    picked,
     poll,
     second_session,
 )
@@ -36,15 +37,23 @@ Past = Callable[[Connect, Login, Account], Peer]
 _TIMES = 3
 
 
-def _still_in(peer: Peer) -> Peer:
-    """The peer, whose session has lasted.
+def _still_in(peer: Peer, *earlier: Reply) -> Peer:
+    """The peer, whose session has lasted, and who is to receive what came earlier.
 
     Raises:
         NotApplicable: it has not.
     """
-    if not peer.logged_in or has_ended(peer.until_fence()):
+    came = peer.until_fence() if peer.logged_in else []
+    if not peer.logged_in or has_ended(came):
         raise NotApplicable("on this target no session has such a past")
+    peer.put_back([*earlier, *picked(came, IncomingMessage)])
     return peer
+
+
+def _arrived(login: Login, account: Account) -> tuple[Peer, list[Reply]]:
+    """Somebody who is logged in, and the messages that came with it. Open point queued-delivery."""
+    peer = login(account)
+    return peer, picked(peer.until_fence(), IncomingMessage)
 
 
 def _failed_proof(connect: Connect, login: Login, account: Account) -> Peer:
@@ -59,23 +68,23 @@ def _other_user(connect: Connect, login: Login, account: Account) -> Peer:
 
 
 def _challenge(connect: Connect, login: Login, account: Account) -> Peer:
-    peer = login(account)
+    peer, waiting = _arrived(login, account)
     peer.ask()
-    return _still_in(peer)
+    return _still_in(peer, *waiting)
 
 
 def _refusals(connect: Connect, login: Login, account: Account) -> Peer:
-    peer = login(account)
+    peer, waiting = _arrived(login, account)
     for _ in range(_TIMES):
         peer.send_message(name_of_nobody(peer.name), b"for nobody")
-    return _still_in(peer)
+    return _still_in(peer, *waiting)
 
 
 def _busy(connect: Connect, login: Login, account: Account) -> Peer:
-    peer = login(account)
+    peer, waiting = _arrived(login, account)
     peer.request(ListUsers())
     deliver(peer, login(who="friend"), b"hello")
-    return _still_in(peer)
+    return _still_in(peer, *waiting)
 
 
 def _second_proof(connect: Connect, login: Login, account: Account) -> Peer:

@@ -212,6 +212,10 @@ class Line:
             if (ending := self._read(until)) is not None:
                 return ending
 
+    def put_back(self, replies: list[Reply]) -> None:
+        """Let these be received once more, before what comes next."""
+        self._inbox.extendleft(reversed([reply for reply in replies if not isinstance(reply, Ending)]))
+
     def request(self, message: Message) -> Reply:
         """Send one message and give back the first reply."""
         self.send(message)
