@@ -150,6 +150,15 @@ def test_is_told_after(telling: None, alice: Peer, connect: Connect, login: Logi
     assert user.await_update(alice.name, AWAY) == StatusUpdate(alice.name, AWAY)
 
 
+@clause("STATUS-LOGIN")
+@with_each_past
+def test_login_after(telling: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:
+    """A user who has logged in is told as online, whatever is behind their session"""
+    user = past(connect, login, absent)
+
+    assert alice.await_update(user.name, ONLINE) == StatusUpdate(user.name, ONLINE)
+
+
 @clause("STATUS-TELL")
 @with_each_past
 def test_change_after(telling: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:

@@ -22,6 +22,7 @@ from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
 from cchatspec.conformance.harness.steps import (
     ED25519_ORDER,
+    NOT_A_SIGNATURE,
     add_group_order,
     ask_again,
     fail_login,
@@ -276,6 +277,45 @@ def test_key_of_the_session(checking: None, listing: None, alice: Peer, absent: 
     prove_as(alice, absent.name)
 
     assert listed(bob, absent.name) == [Presence.OFFLINE]
+
+
+@clause("LOGIN-OWNKEY")
+def test_other_name_on_a_session(checking: None, listing: None, alice: Peer, absent: Account, bob: Peer) -> None:
+    """On a session, a proof by its own user for a challenge in their name does not bring another online, whose name it gives"""
+    reply = alice.ask()
+    alice.prove(alice.account.sign(getattr(reply, "challenge", None) or bytes(32)), absent.name)
+
+    assert listed(bob, absent.name) == [Presence.OFFLINE]
+
+
+@clause("LOGIN-REFUSE")
+def test_oneself_on_a_session(checking: None, alice: Peer) -> None:
+    """On a session, a wrong proof of its own user is refused too"""
+    alice.ask()
+
+    assert alice.prove(NOT_A_SIGNATURE) == no_login()
+
+
+@clause("LOGIN-BURN")
+@pytest.mark.parametrize("failures", [2, 3, 4])
+def test_old_challenge_of_several(refusing: None, checking: None, outsider: Peer, failures: int) -> None:
+    """After several failed proofs, the right signature over the last challenge opens no session"""
+    for _ in range(failures):
+        signature = outsider.account.sign(outsider.challenge())
+        outsider.prove(flip_bit(signature, 3))
+    outsider.prove(signature)
+
+    assert session_of(outsider) == turned_away()
+
+
+@clause("LOGIN-BURN")
+def test_old_challenge_after_another_name(refusing: None, checking: None, outsider: Peer, absent: Account) -> None:
+    """After a failed proof under another name, the right signature over the old challenge opens no session"""
+    signature = outsider.account.sign(outsider.challenge())
+    outsider.prove(flip_bit(signature, 3), absent.name)
+    outsider.prove(signature)
+
+    assert session_of(outsider) == turned_away()
 
 
 @clause("LOGIN-STRICT")

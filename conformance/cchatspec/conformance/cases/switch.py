@@ -11,7 +11,7 @@ from cchatspec.conformance.harness.outcomes import NotApplicable
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import deliver, deliver_right, let_in, listed, picked, poll
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import IncomingMessage, LoginResponse, Presence
+from cchatspec.spec import IncomingMessage, LoginResponse, Presence, StatusUpdate
 
 
 def log_in_as(peer: Peer, other: Account) -> Peer:
@@ -63,6 +63,16 @@ def test_whoever_was_there_before(listing: None, switched: tuple[bytes, Peer], b
     before, _ = switched
 
     assert listed(bob, before) == [Presence.OFFLINE]
+
+
+@clause("STATUS-TELL")
+def test_whoever_was_there_before_is_told_as_offline(
+    telling: None, listing: None, bob: Peer, switched: tuple[bytes, Peer]
+) -> None:
+    """A user on whose connection another has logged in is told as offline"""
+    before, _ = switched
+
+    assert bob.await_update(before, Presence.OFFLINE) == StatusUpdate(before, Presence.OFFLINE)
 
 
 @clause("SEND-PRIVATE")

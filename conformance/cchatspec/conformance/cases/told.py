@@ -53,7 +53,7 @@ def test_to_one_who_is_shown_as_offline(telling: None, alice: Peer, bob: Peer) -
 @clause("STATUS-TELL", level="SHOULD")
 def test_two_changes_at_once(telling: None, alice: Peer, bob: Peer) -> None:
     """Two changes in one segment are both told, in their order"""
-    alice.until_fence()
+    alice.await_update(bob.name, ONLINE)
     alice.updates.clear()
     bob.send_at_once(SetStatus(AWAY), SetStatus(ONLINE))
     alice.await_update(bob.name, ONLINE)

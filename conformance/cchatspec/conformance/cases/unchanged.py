@@ -7,10 +7,29 @@ from collections.abc import Callable
 import pytest
 
 from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
-from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, error, is_refusal, no_login, one_of
-from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply
+from cchatspec.conformance.harness.expect import (
+    ANYTHING,
+    acknowledged,
+    error,
+    is_refusal,
+    no_login,
+    one_of,
+    register_refused,
+    registered,
+)
+from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply, has_ended
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, bodies, let_in, listed, picked, poll, second_session
+from cchatspec.conformance.harness.steps import (
+    NOT_A_SIGNATURE,
+    bodies,
+    fail_login,
+    let_in,
+    listed,
+    messages,
+    picked,
+    poll,
+    second_session,
+)
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
@@ -23,6 +42,7 @@ from cchatspec.spec import (
     MessageType,
     Presence,
     PublicKeyResponse,
+    RegisterUser,
     SendMessage,
     SetStatus,
     StatusUpdate,
@@ -49,6 +69,87 @@ def test_stays_after_a_request(listing: None, alice: Peer, bob: Peer, what: str)
     alice.until_fence()
 
     assert listed(bob, alice.name) == [Presence.AWAY]
+
+
+@clause("STATUS-SET")
+@pytest.mark.parametrize("what", REQUESTS)
+def test_stays_offline_after_a_request(listing: None, alice: Peer, bob: Peer, what: str) -> None:
+    """A user who is shown as offline stays so after a request"""
+    alice.send(SetStatus(Presence.OFFLINE))
+    alice.send(REQUESTS[what](alice))  # type: ignore[arg-type]
+    alice.until_fence()
+
+    assert listed(bob, alice.name) == [Presence.OFFLINE]
+
+
+@clause("STATUS-VALUE")
+@pytest.mark.parametrize("payload", [b"\x09", b"\xff", b""], ids=["9", "255", "nothing"])
+def test_refused_status_changes_nothing(listing: None, alice: Peer, bob: Peer, payload: bytes) -> None:
+    """A user who is away stays so when they set a status that is none, and their connection lives on"""
+    alice.send(SetStatus(Presence.AWAY))
+    alice.send_raw(MessageType.SET_STATUS, payload)
+    lives_on(alice)
+
+    assert listed(bob, alice.name) == [Presence.AWAY]
+
+
+def lives_on(peer: Peer) -> None:
+    """Go on if the session does.
+
+    Raises:
+        NotApplicable: it has ended.
+    """
+    if has_ended(peer.until_fence()):
+        raise NotApplicable("the target ends the connection")
+
+
+@clause("QUEUE-HONEST")
+def test_refused_poll(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """A queued message outlives a GET_MESSAGES with a payload, unless that brings it"""
+    alice.send_message(absent.name, b"kept")
+    back = login(absent)
+    back.send_raw(MessageType.GET_MESSAGES, b"\x01")
+    came = [reply for reply in back.until_fence() if isinstance(reply, IncomingMessage)]
+    back.close()
+
+    assert bodies([*came, *poll(login(absent))]) == [b"kept"]
+
+
+@clause("REG-DUPLICATE")
+def test_same_key_while_logged_in(alice: Peer, connect: Connect) -> None:
+    """The name of a user who is there cannot be registered again with the same key"""
+    assert connect(alice.account).register() == register_refused(ErrorCode.USER_ALREADY_EXISTS)
+
+
+@clause("FRAME-TRAILING")
+def test_refused_registration_registers_nobody(stranger: Peer, connect: Connect) -> None:
+    """A REGISTER_USER with a byte too many that is refused takes no name"""
+    payload = build(RegisterUser(stranger.name, stranger.account.public_key))[5:]
+    stranger.send_raw(MessageType.REGISTER_USER, payload + b"!")
+    not_registered(stranger.receive())
+
+    assert connect(stranger.account).register() == registered()
+
+
+def not_registered(reply: Reply) -> None:
+    """Go on if this is no success of a registration.
+
+    Raises:
+        NotApplicable: it is one.
+    """
+    if reply == registered():
+        raise NotApplicable("the target does not refuse it")
+
+
+@clause("AUTH-STATUS")
+def test_of_whom_a_failed_proof_named(checking: None, listing: None, alice: Peer, bob: Peer, connect: Connect) -> None:
+    """SET_STATUS after a failed proof does not change the status of the user whose name was given"""
+    impostor = connect(bob.account, "impostor")
+    fail_login(impostor)
+    impostor.send(SetStatus(Presence.AWAY))
+    impostor.until_fence()
+
+    assert listed(alice, bob.name) == [Presence.ONLINE]
 
 
 @clause("STATUS-TELL")
@@ -129,7 +230,7 @@ def test_after_nobody_had_the_name(
 def test_empty_body(sending: None, alice: Peer, bob: Peer) -> None:
     """An empty body that is acknowledged as delivered is delivered"""
     reply = alice.send_message(bob.name, b"")
-    came = bodies(picked(bob.until_fence(), IncomingMessage))
+    came = bodies(messages(bob, int(reply == acknowledged(AckStatus.DELIVERED))))
 
     assert (reply, came) == one_of((acknowledged(AckStatus.DELIVERED), [b""]), (REFUSED, []))
 

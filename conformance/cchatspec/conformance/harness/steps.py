@@ -83,6 +83,11 @@ def poll(peer: Peer) -> list[Reply]:
     return picked(peer.until_fence(), IncomingMessage)
 
 
+def messages(peer: Peer, count: int = 1) -> list[Reply]:
+    """The messages that come: so many replies are waited for, since nothing says how soon, and then all up to a fence."""
+    return picked([*up_to_an_ending(peer, count), *peer.until_fence()], IncomingMessage)
+
+
 def bodies(replies: list[Reply]) -> list[object]:
     """The bodies of messages; what is no message stays as it is."""
     return [reply.encrypted_message if isinstance(reply, IncomingMessage) else reply for reply in replies]
