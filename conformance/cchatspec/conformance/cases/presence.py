@@ -9,7 +9,7 @@ import pytest
 from cchatspec.conformance.fixtures import Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, near
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import CLOCK_TOLERANCE_S, bodies, deliver, deliver_right, poll
+from cchatspec.conformance.harness.steps import CLOCK_TOLERANCE_S, bodies, deliver, deliver_right, poll, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, IncomingMessage, Logout, Presence, SetStatus
 
@@ -94,8 +94,8 @@ def test_from_one_who_is_shown_as(sending: None, alice: Peer, bob: Peer, status:
 def test_to_one_who_is_shown_as_offline(sending: None, queueing: None, alice: Peer, bob: Peer, login: Login) -> None:
     """A message to a connected user with status 0 reaches them: pushed, when they ask, or after their next login"""
     set_statuses(bob, Presence.OFFLINE)
-    alice.send_message(bob.name, b"psst")
-    came = poll(bob)
+    reply = alice.send_message(bob.name, b"psst")
+    came = [*up_to_an_ending(bob, int(reply == acknowledged(AckStatus.DELIVERED))), *poll(bob)]
     bob.send(Logout())
     bob.until_end()
 

@@ -19,7 +19,7 @@ from cchatspec.conformance.harness.expect import (
 from cchatspec.conformance.harness.launch import USUAL_OPEN_FILES
 from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, RateLimited, Reply, Unreadable
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import deliver, ids, picked
+from cchatspec.conformance.harness.steps import deliver, ids, picked, up_to_an_ending
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
@@ -140,11 +140,14 @@ def test_bystanders(sending: None, flood: list[SendMessage], alice: Peer, bob: P
 
 @pytest.fixture
 def read_at_last(sending: None, alice: Peer, login: Login) -> tuple[list[Reply], list[Reply]]:
-    """The acknowledgements of a flood, and what its recipient reads only then, to the reply to a request or to the end."""
+    """The acknowledgements of a flood, and what its recipient reads only then: up to the reply to a request, all, or the end."""
     reader = login(who="late_reader")
     reader.may_be_cut = True
     alice.send(*filling(login, reader))
-    return replies_to_a_flood(alice), reader.until_fence()
+    acknowledgements, came = replies_to_a_flood(alice), reader.until_fence()
+    # Nothing says that messages leave before the replies to later requests do.
+    later = up_to_an_ending(reader, len(lost(acknowledgements, came)))
+    return acknowledgements, [*came, *(reply for reply in later if reply is not Ending.DEADLINE)]
 
 
 def unreadable(replies: list[Reply]) -> list[Reply]:
