@@ -101,7 +101,8 @@ def test_known_failures_do_not_fail_the_run(judge: Judge, tmp_path: Path) -> Non
     path = known(tmp_path / "b.toml", 'clause = "REG-DUP*"\nreason = "ticket 7"\nexpires = 2999-01-01')
     verdict = judge(*FAULTY, "--select", "REG-DUPLICATE", "--baseline", path)
 
-    assert (verdict.status, verdict.results["summary"]["known"], "ticket 7" in verdict.output) == (0, 6, True)
+    assert (verdict.status, "ticket 7" in verdict.output) == (0, True)
+    assert verdict.results["summary"]["known"] == len(verdict.ids("fail")) > 0
 
 
 @pytest.mark.parametrize(
