@@ -10,11 +10,21 @@ from cchatspec.conformance.cases.presence import set_statuses
 from cchatspec.conformance.cases.send import with_capitals
 from cchatspec.conformance.cases.status import times_told
 from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
-from cchatspec.conformance.harness.outcomes import Reply
+from cchatspec.conformance.harness.outcomes import NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import fail_login, listed, second_session
+from cchatspec.conformance.harness.steps import fail_login, is_closed, listed, second_session
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import GetPublicKey, Logout, Presence, PublicKeyResponse, SetStatus, StatusUpdate, build
+from cchatspec.spec import (
+    GetPublicKey,
+    Logout,
+    MessageType,
+    Presence,
+    PublicKeyResponse,
+    SetStatus,
+    StatusUpdate,
+    build,
+    frame_bytes,
+)
 
 AWAY, OFFLINE, ONLINE = Presence.AWAY, Presence.OFFLINE, Presence.ONLINE
 
@@ -174,6 +184,26 @@ def test_each_of_many_changes(telling: None, alice: Peer, bob: Peer) -> None:
         came.append(alice.await_update(bob.name, status))
 
     assert came == [StatusUpdate(bob.name, status) for status in CHANGES]
+
+
+def ended_by_the_target(peer: Peer) -> None:
+    """Go on when the target has ended the connection, and close it on this side too.
+
+    Raises:
+        NotApplicable: it does not.
+    """
+    if not is_closed(peer.until_end()):
+        raise NotApplicable("the target does not end the connection for that")
+    peer.close()
+
+
+@clause("STATUS-LOST")
+def test_end_by_the_target_is_told(telling: None, alice: Peer, bob: Peer) -> None:
+    """A user whose connection the target ends, for a header that announces gigabytes, is told as offline"""
+    bob.send_bytes(frame_bytes(MessageType.SEND_MESSAGE, b"", 2**32 - 1))
+    ended_by_the_target(bob)
+
+    assert alice.await_update(bob.name, OFFLINE) == StatusUpdate(bob.name, OFFLINE)
 
 
 @clause("STATUS-LOST")
