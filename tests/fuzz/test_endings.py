@@ -35,6 +35,19 @@ def accusations(*, pause_s: float, answered_since: bool) -> list[str]:
     return [violation.kind for violation in book.violations]
 
 
+def test_a_reset_may_take_the_word_of_a_takeover_with_it() -> None:
+    model, book = Model(Users(1)), Book()
+    account = model.users.new()
+    model.world.admit(account, registered=True)
+    first, second = model.connected(0, book), model.connected(1, book)
+    first.may_enter(account.name)
+    second.may_enter(account.name)
+    first.sent(LIST)
+    model.ended(first, Ending.RST)
+
+    assert book.violations == []
+
+
 def test_a_target_may_give_up_who_does_not_read() -> None:
     model, book = Model(Users(1)), Book()
     tracker = model.connected(0, book)

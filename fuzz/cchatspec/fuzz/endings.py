@@ -44,7 +44,7 @@ def may_end(tracker: Tracker, *, is_reset: bool) -> bool:
         return True
     if guesses.is_any((Form.UNKNOWN,), over=tracker.model.frame_size):
         return True  # FRAME-UNKNOWN, FRAME-LARGE
-    if is_reset and guesses.is_any((Form.MALFORMED, Form.TRAILING)):
+    if is_reset and (may_be_terminated(tracker) or guesses.is_any((Form.MALFORMED, Form.TRAILING))):
         return True  # the ERROR may have gone with what the target had not read
     # Open point connection-limit
     return guesses.may_be_over or (not tracker.has_answered and tracker.model.is_full)
