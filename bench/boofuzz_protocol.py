@@ -76,6 +76,10 @@ class Grammar:
         ]
 
 
+def _connection(port: int) -> TCPSocketConnection:
+    return TCPSocketConnection("127.0.0.1", port, send_timeout=1, recv_timeout=1)
+
+
 def connect_alone(session: Session, requests: list[Request]) -> None:
     """Let each request be fuzzed as the first on a connection."""
     for request in requests:
@@ -100,9 +104,24 @@ def _proof(*_: Any, session: Session, **__: Any) -> bytes:
     return len(payload).to_bytes(4, "big") + bytes([LOGIN]) + payload
 
 
+def plain_session(port: int, keep: str, **options: Any) -> Session:
+    """A session as boofuzz makes it: it logs what it does as text and in SQLite; told only to read all replies, and to go on."""
+    return Session(
+        target=Target(connection=_connection(port)),
+        receive_data_after_fuzz=True,
+        db_filename=keep,
+        crash_threshold_request=1 << 60,
+        crash_threshold_element=1 << 60,
+        **options,
+    )
+
+
 def silent_session(port: int, keep: str, connection: Any = None, **options: Any) -> Session:
-    """A session without log, web page and pauses, which reads the reply to every request: the fastest that there is."""
-    connection = connection or TCPSocketConnection("127.0.0.1", port, send_timeout=1, recv_timeout=1)
+    """A session without log, web page and pauses, which reads the reply to every request: the fastest that there is.
+
+    Its own options leave a log in SQLite, so that one is taken away by force.
+    """
+    connection = connection or _connection(port)
     session = Session(
         target=Target(connection=connection),
         receive_data_after_fuzz=True,

@@ -4,8 +4,13 @@
 
 The server runs on one core and the fuzzer on the other. Cases are counted by the server, for both alike: what is a step
 towards a session and what is a fence is no case. The two take turns in slices, each with a server of its own, and every ratio
-is the median over the pairs of slices. boofuzz is told to be as fast as it can be, and to read the reply to every request; on
-our side every reply is read and judged. `bench/boofuzz-requirements.txt` names what has to be installed for PYTHON, which is
+is the median over the pairs of slices. boofuzz reads the reply to every request; on our side every reply is read and judged.
+
+There are two boofuzzes. The plain one is what its users run, with the logs that it writes if nobody stops it; the aims are for
+this one. The stripped one writes nothing at all, which none of its options brings about, while ours keeps the books that it
+needs to replay a finding; it is here to show what is left if one looks at the bare sending alone.
+
+`bench/boofuzz-requirements.txt` names what has to be installed for PYTHON, which is
 this one if none is given.
 """
 
@@ -23,6 +28,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -50,6 +56,7 @@ class Comparison:
     aim: float
 
 
+BASELINES = ("plain", "stripped")
 COMPARISONS = {
     "fresh": Comparison("a fresh connection for each frame", "fresh", "fresh", "connections_tested", 1.5),
     "pipelined": Comparison("frames on a connection that stays", "pipelined", "reused", "tested", 8.0),
@@ -70,8 +77,9 @@ class Rate:
     """A result: cases a second of both, in pairs of slices; `ratio_cpu` is that of cases per second of processor time."""
 
     name: str
+    baseline: str
     ratio: float
-    aim: float
+    aim: float | None
     ours: float
     boofuzz: float
     ratio_cpu: float
@@ -142,10 +150,10 @@ def measured(command: list[str], count: str, seconds: float, folder: Path) -> Sl
     return Slice(cases / spent, cases / max(used, 0.01))
 
 
-def compared(comparison: Comparison, pairs: int, seconds: float, boofuzz: str) -> Rate:
+def compared(comparison: Comparison, baseline: str, pairs: int, seconds: float, boofuzz: str) -> Rate:
     """Slices of both, in turns, the order changing."""
     ours = [sys.executable, str(HERE / "fuzz_cases.py"), "{port}", comparison.ours]
-    theirs = [boofuzz, str(HERE / "boofuzz_cases.py"), "{port}", comparison.theirs]
+    theirs = [boofuzz, str(HERE / "boofuzz_cases.py"), "{port}", comparison.theirs, baseline]
     values: list[tuple[Slice, Slice]] = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(pairs):
@@ -159,13 +167,15 @@ def compared(comparison: Comparison, pairs: int, seconds: float, boofuzz: str) -
     ratio = median(mine.rate / other.rate for mine, other in values)
     ratio_cpu = median(mine.per_cpu / other.per_cpu for mine, other in values)
     ours_s, theirs_s = median(mine.rate for mine, _ in values), median(other.rate for _, other in values)
-    return Rate(comparison.name, ratio, comparison.aim, ours_s, theirs_s, ratio_cpu, values)
+    aim = comparison.aim if baseline == "plain" else None
+    return Rate(comparison.name, baseline, ratio, aim, ours_s, theirs_s, ratio_cpu, values)
 
 
 def told(rate: Rate) -> str:
-    missed = "" if rate.ratio >= rate.aim else "  MISSED"
-    values = f"{rate.ours:>9,.0f}/s  boofuzz {rate.boofuzz:>7,.0f}/s  by processor time {rate.ratio_cpu:.2f} x"
-    return f"{rate.name:45}{rate.ratio:>7.2f} x  (aim {rate.aim:g})  {values}{missed}"
+    aim = "" if rate.aim is None else f"(aim {rate.aim:g})"
+    missed = "" if rate.aim is None or rate.ratio >= rate.aim else "  MISSED"
+    values = f"{rate.ours:>9,.0f}/s  {rate.baseline} boofuzz {rate.boofuzz:>7,.0f}/s  by processor time {rate.ratio_cpu:.2f} x"
+    return f"{rate.name:45}{rate.ratio:>7.2f} x  {aim:9}  {values}{missed}"
 
 
 def told_depth(depth: Depth) -> str:
@@ -187,10 +197,10 @@ def main() -> None:
     only = given.only or [*COMPARISONS, "depth", "reduction"]
     content: dict[str, Any] = json.loads(RESULTS.read_bytes()) if RESULTS.exists() else {}
     content["on"] = {"python": platform.python_version(), "system": platform.platform()}
-    for name in [name for name in COMPARISONS if name in only]:
-        rate = compared(COMPARISONS[name], given.pairs, given.seconds, given.boofuzz)
+    for name, baseline in product([name for name in COMPARISONS if name in only], BASELINES):
+        rate = compared(COMPARISONS[name], baseline, given.pairs, given.seconds, given.boofuzz)
         print(told(rate), flush=True)
-        content[name] = asdict(rate) | {"seconds": given.seconds}
+        content[f"{name}-{baseline}"] = asdict(rate) | {"seconds": given.seconds}
     os.sched_setaffinity(0, {FUZZER_CORE})
     for name, measure in (("depth", finding), ("reduction", reducing)):
         if name in only:
