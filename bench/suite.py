@@ -2,10 +2,13 @@
 
     python bench/suite.py [--rounds N]
 
-Both run against the same reference server, in turn, in one process; each round gives one ratio, and the median counts. The
+All run against the same reference server, in turn, in one process; each round gives one ratio, and the median counts. The
 suite's time is that from collection to results. Cases that are slow by their nature (floods, crowds, restarts) are left out. Wall
 time says what a user waits; processor time, of this process alone, is what is left of it on a machine that others use too.
 Aim: a case costs at most twice as much as one turn of the loop.
+
+As most cases need several users, a second ratio tells the two parts of the cost apart: the same bare loop makes as many
+connections, registrations, logins and other requests as the suite has made, and what a case costs beyond that is the harness.
 """
 
 from __future__ import annotations
@@ -20,11 +23,12 @@ from time import perf_counter, process_time
 from typing import NamedTuple
 
 from cchatspec.conformance.catalogue import all_cases
+from cchatspec.conformance.events import Event, Finished
 from cchatspec.conformance.harness.peer import Peer
 from cchatspec.conformance.harness.target import Target, open_target
 from cchatspec.conformance.harness.wirelog import WireLog
-from cchatspec.conformance.suite import run_suite
-from cchatspec.spec import GetPublicKey, PublicKeyResponse
+from cchatspec.conformance.suite import run_cases
+from cchatspec.spec import HEADER_SIZE, GetPublicKey, MessageType, PublicKeyResponse
 
 LEFT_OUT = ("RATE", "ROBUST", "OPEN", "PROFILE")
 TURNS = 200
@@ -61,12 +65,93 @@ def bare_loop(target: Target) -> int:
     return TURNS
 
 
-def whole_suite(target: Target, chosen: set[str]) -> int:
-    """So many cases, all passing but those that do not apply."""
+class Work(NamedTuple):
+    """How much of everything: connections, those of them that register, those that log in then, and requests besides."""
+
+    connections: int
+    registrations: int
+    logins: int
+    requests: int
+
+    @classmethod
+    def of(cls, cases: list[Finished]) -> Work:
+        """What cases have done, as their wire logs tell; several requests in one write count as one."""
+        entries = [entry for case in cases for entry in case.entries]
+        connections = sum(entry.direction == "event" and entry.text.startswith("connect") for entry in entries)
+        sent = [
+            entry.data[HEADER_SIZE - 1]
+            for entry in entries
+            if entry.direction == "sent" and len(entry.data) >= HEADER_SIZE
+        ]
+        registrations = min(sent.count(MessageType.REGISTER_USER), connections)
+        logins = min(sent.count(MessageType.LOGIN_USER) // 2, registrations)
+        return cls(connections, registrations, logins, len(sent) - registrations - 2 * logins)
+
+
+def same_work(target: Target, work: Work, cases: int) -> int:
+    """As much work as so many cases made, with nothing around it, one connection after the other."""
+    asked = 0
+    for number in range(1, work.connections + 1):
+        peer = Peer(target, target.new_account("bare"), WireLog())
+        if number <= work.registrations:
+            peer.register()
+        if number <= work.logins:
+            peer.login()
+        for _ in range(min(number, work.logins) * work.requests // work.logins - asked):
+            assert peer.request(GetPublicKey(peer.name)) == PublicKeyResponse(1, peer.account.public_key)
+            asked += 1
+        peer.close()
+    return cases
+
+
+def whole_suite(target: Target, chosen: set[str], ended: list[Finished]) -> int:
+    """So many cases, all passing but those that do not apply; they are put into `ended`."""
     fresh = Target(target.host, target.port, target.launcher)
-    results = run_suite(fresh, chosen, "bench", "", lambda _case, _result: None)
-    assert results.summary.passed + results.summary.skip == len(results.cases), results.summary
-    return len(results.cases)
+
+    def listen(event: Event) -> bool:
+        if isinstance(event, Finished):
+            ended.append(event)
+        return False
+
+    run_cases(fresh, chosen, "", listen)
+    bad = [case.result.id for case in ended if case.result.verdict not in ("pass", "skip")]
+    assert not bad, bad
+    return len(ended)
+
+
+class Round(NamedTuple):
+    """One of each, in seconds a turn or a case."""
+
+    loop: Cost
+    case: Cost
+    same: Cost
+
+
+def measured(target: Target, chosen: set[str]) -> Round:
+    """The loop, the suite, and the suite's work without the suite."""
+    ended: list[Finished] = []
+    loop = cost(lambda: bare_loop(target))
+    case = cost(lambda: whole_suite(target, chosen, ended))
+    work = Work.of(ended)
+    return Round(loop, case, cost(lambda: same_work(target, work, len(ended))))
+
+
+def summed_up(kind: str, rounds: list[Round]) -> dict[str, float]:
+    """The medians for one kind of time."""
+    loop, case, same = (median(getattr(found, kind) for found in column) for column in zip(*rounds, strict=True))
+    ratio = median(getattr(found.case, kind) / getattr(found.loop, kind) for found in rounds)
+    beyond = median(getattr(found.case, kind) / getattr(found.same, kind) for found in rounds)
+    print(
+        f"{kind:5} a turn of the bare loop {loop * 1000:.2f} ms, a case {case * 1000:.2f} ms: {ratio:.2f} x; "
+        f"the case's work alone {same * 1000:.2f} ms: {beyond:.2f} x"
+    )
+    return {
+        f"bare_{kind}_ms": loop * 1000,
+        f"case_{kind}_ms": case * 1000,
+        f"work_{kind}_ms": same * 1000,
+        f"{kind}_ratio": ratio,
+        f"{kind}_ratio_same_work": beyond,
+    }
 
 
 def main() -> None:
@@ -79,18 +164,13 @@ def main() -> None:
     target = open_target(None, None)
     assert target.launcher is not None
     try:
-        pairs = [(cost(lambda: bare_loop(target)), cost(lambda: whole_suite(target, chosen))) for _ in range(rounds)]
+        found = [measured(target, chosen) for _ in range(rounds)]
     finally:
         target.launcher.close()
     figures: dict[str, float] = {"cases": len(chosen), "rounds": rounds, "load": getloadavg()[0]}
     print(f"{len(chosen)} cases, {rounds} rounds")
     for kind in Cost._fields:
-        bare, case = (median(getattr(found, kind) for found in column) for column in zip(*pairs, strict=True))
-        ratio = median(getattr(suite, kind) / getattr(loop, kind) for loop, suite in pairs)
-        figures |= {f"bare_{kind}_ms": bare * 1000, f"case_{kind}_ms": case * 1000, f"{kind}_ratio": ratio}
-        print(
-            f"{kind:5} one turn of the bare loop {bare * 1000:6.2f} ms, one case {case * 1000:6.2f} ms, ratio {ratio:5.2f}"
-        )
+        figures |= summed_up(kind, found)
     print(f"aim: a ratio of at most 2 (load of the machine {figures['load']:.1f})")
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
