@@ -46,6 +46,8 @@ def kept(key: bytes) -> bytes:
         key = key.lstrip(b" ").ljust(32, b"\0")
     if fault("key-newlines") and key.startswith(b"\r"):
         key = b"\n" + key[1:]
+    if fault("key-sign-bit-cleared"):
+        key = key[:-1] + bytes([key[-1] & 0x7F])
     return key
 
 
@@ -135,6 +137,8 @@ def on_get_key(connection: Connection, fields: wire.Fields) -> None:
         connection.close()
         return
     key = user.key if user else None
+    if user is connection.user and user is not None and fault("own-key-after-a-status") and user.status == 2:
+        key = bytes(32)
     if fault("key-cached"):
         key = connection.cached_key = connection.cached_key or key
     connection.send(wire.PUBLIC_KEY_RESPONSE, wire.public_key_response(key))

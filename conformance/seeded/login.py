@@ -191,6 +191,8 @@ def is_proved(connection: Connection, owner: User | None, challenge: bytes, sign
         return True
     if fault("good-proofs-are-cached") and signature in connection.state.proofs:
         return True
+    if fault("sign-of-a-key-is-refused") and owner.key[-1] & 0x80:
+        return False
     if fault("half-of-the-challenge") and verify.is_signed(owner.key, challenge[:16], signature):
         return True
     if fault("part-of-the-challenge") and verify.is_signed(owner.key, challenge[:-1], signature):

@@ -172,6 +172,16 @@ def test_a_fence_of_a_session_is_its_own_key_and_no_other(scripted: Start) -> No
     assert peer.until_fence() == [other]
 
 
+def test_a_fence_that_another_key_answers_ends_and_is_told_as_a_wrong_key(scripted: Start) -> None:
+    server = scripted(sends(build(Error(5, b"")), build(PublicKeyResponse(1, bytes(32)))))
+    peer = server.peer()
+    peer.logged_in = True
+
+    came = peer.until_fence()
+
+    assert (came, [note.clause for note in server.notes]) == ([Error(5, b"")], ["KEY-FOUND"])
+
+
 def test_a_fence_that_is_not_answered_ends_with_how(scripted: Start) -> None:
     peer = scripted(sends(build(Error(5, b"")))).peer()
 

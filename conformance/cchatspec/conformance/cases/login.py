@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 
+import pytest
+
 from cchatspec.conformance.fixtures import Attempt, AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import (
     ANYTHING,
@@ -14,9 +16,11 @@ from cchatspec.conformance.harness.expect import (
     error,
     login_accepted,
 )
+from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import (
     NOT_A_SIGNATURE,
+    account_with_key,
     bodies,
     deliver,
     fail_login,
@@ -149,6 +153,16 @@ def test_opens_a_session(target: Target, visitor: Peer) -> None:
 def test_elsewhere_than_registered(outsider: Peer, connect: Connect) -> None:
     """A user can log in on another connection than the one that registered"""
     assert connect(outsider.account).ask_and_prove() == login_accepted()
+
+
+@clause("LOGIN-PROOF")
+@pytest.mark.parametrize("last_byte", [0x00, 0x7F, 0x80, 0xFF], ids="0x{:02x}".format)
+def test_key_ends_with(target: Target, new_account: Account, connect: Connect, last_byte: int) -> None:
+    """A user whose key ends with this byte, in which the sign of a coordinate is, can log in"""
+    target.require("LOGIN-PROOF")
+    user = must_register(connect(account_with_key(new_account, 31, last_byte)))
+
+    assert user.ask_and_prove() == login_accepted()
 
 
 @clause("LOGIN-PROOF")

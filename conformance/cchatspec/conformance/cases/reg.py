@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from itertools import product
 
 import pytest
 
@@ -31,6 +32,12 @@ NEW_OR_NOT_ALLOWED = one_of(
     registered(), register_refused(ErrorCode.INVALID_USERNAME), error(ErrorCode.INVALID_USERNAME)
 )
 TAKEN = register_refused(ErrorCode.USER_ALREADY_EXISTS)
+
+#: Places in a key and bytes there; the last byte holds the sign of a coordinate.
+KEY_BYTES = {
+    f"{index}-0x{value:02x}": (index, value)
+    for index, value in [*product((0, 15, 30), (0x00, 0x0A, 0x0D, 0x20, 0xFF)), (31, 0x80), (31, 0xFF)]
+}
 
 ALPHABETS = {
     "lower": string.ascii_lowercase,
@@ -233,8 +240,7 @@ def test_login_by_a_name_of_size(connect: Connect, login: Login, size: int) -> N
 
 
 @clause("REG-KEY")
-@pytest.mark.parametrize("value", [0x00, 0x0A, 0x0D, 0x20, 0xFF], ids="0x{:02x}".format)
-@pytest.mark.parametrize("index", [0, 15, 30])
+@pytest.mark.parametrize(("index", "value"), KEY_BYTES.values(), ids=KEY_BYTES)
 def test_byte_in_the_key(new_account: Account, connect: Connect, alice: Peer, index: int, value: int) -> None:
     """A key with such a byte in it is given out as it was registered"""
     account = account_with_key(new_account, index, value)
