@@ -9,7 +9,16 @@ from cchatspec.conformance.cases.send import pattern
 from cchatspec.conformance.fixtures import AwaitOffline, Login
 from cchatspec.conformance.harness.outcomes import NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, deliver_right, ids, picked, poll, send_all, up_to_an_ending
+from cchatspec.conformance.harness.steps import (
+    bodies,
+    deliver_right,
+    ids,
+    picked,
+    poll,
+    poll_to_the_end,
+    send_all,
+    up_to_an_ending,
+)
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import IncomingMessage
 
@@ -75,7 +84,7 @@ def test_equal_messages_in_the_queue(queueing: None, alice: Peer, absent: Accoun
     """Of three messages with the same body, those acknowledged as queued are all delivered"""
     queued = kept(alice, absent, [b"again"] * 3)
 
-    assert ids(poll(login(absent))) == ids(queued)
+    assert ids(poll_to_the_end(login(absent))) == ids(queued)
 
 
 @clause("QUEUE-HONEST")
@@ -83,4 +92,4 @@ def test_many_kilobytes(queueing: None, alice: Peer, absent: Account, login: Log
     """Of forty messages of 4,000 bytes, those acknowledged as queued are all delivered"""
     queued = kept(alice, absent, [pattern(4000)] * 40)
 
-    assert ids(poll(login(absent))) == ids(queued)
+    assert ids(poll_to_the_end(login(absent))) == ids(queued)

@@ -11,7 +11,7 @@ from cchatspec.conformance.fixtures import Connect, Login
 from cchatspec.conformance.harness.expect import registered
 from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, ids, of_type, poll, send_all, up_to_an_ending
+from cchatspec.conformance.harness.steps import bodies, ids, of_type, poll_to_the_end, send_all, up_to_an_ending
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
@@ -128,7 +128,7 @@ def test_a_thousand(queueing: None, absent: Account, login: Login) -> None:
     """Of eleven hundred messages of twelve senders, a megabyte in all, those acknowledged as queued are all delivered, once"""
     queued = queued_by_many(login, absent, AUTHORS, [LINE] * MESSAGES_EACH)
 
-    assert sorted(ids(poll(login(absent))), key=str) == sorted(ids(queued), key=str)
+    assert sorted(ids(poll_to_the_end(login(absent))), key=str) == sorted(ids(queued), key=str)
 
 
 @clause("QUEUE-HONEST")
@@ -136,7 +136,7 @@ def test_two_hundred_and_fifty_six(queueing: None, absent: Account, login: Login
     """Of 256 messages of four senders, those acknowledged as queued are all delivered, once"""
     queued = queued_by_many(login, absent, 4, [b"again"] * 64)
 
-    assert sorted(ids(poll(login(absent))), key=str) == sorted(ids(queued), key=str)
+    assert sorted(ids(poll_to_the_end(login(absent))), key=str) == sorted(ids(queued), key=str)
 
 
 @clause("LIST-ALL")

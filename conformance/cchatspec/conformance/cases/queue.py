@@ -17,6 +17,7 @@ from cchatspec.conformance.harness.steps import (
     ids,
     picked,
     poll,
+    poll_to_the_end,
     send_all,
     starts,
 )
@@ -229,7 +230,7 @@ def test_forty(queueing: None, alice: Peer, absent: Account, login: Login) -> No
     replies = send_all(alice, absent.name, [b"%d" % number for number in range(40)])
     queued = [reply for reply in replies if reply == QUEUED]
 
-    assert ids(poll(login(absent))) == ids(queued)
+    assert ids(poll_to_the_end(login(absent))) == ids(queued)
 
 
 @clause("QUEUE-HONEST")
@@ -240,7 +241,7 @@ def test_hundreds(queueing: None, absent: Account, login: Login) -> None:
         replies = send_all(login(), absent.name, [b"%d-%d" % (number, index) for index in range(50)])
         queued += [reply for reply in replies if reply == QUEUED]
 
-    assert ids(poll(login(absent))) == ids(queued)
+    assert ids(poll_to_the_end(login(absent))) == ids(queued)
 
 
 @clause("QUEUE-HONEST")

@@ -44,6 +44,9 @@ CLOCK_TOLERANCE_S = 60
 #: A body of this many bytes is no large one on any target.
 _SURELY_TAKEN = 1024
 
+#: A target that still brings new messages after so many polls makes them up.
+_MOST_POLLS = 2000
+
 
 def cut(message: Message, count: int) -> bytes:
     """The payload of a message without its last `count` bytes."""
@@ -81,6 +84,17 @@ def poll(peer: Peer) -> list[Reply]:
     """All messages that a logged-in user gets when they poll, in order, with those that came at login."""
     peer.send(GetMessages())
     return picked(peer.until_fence(), IncomingMessage)
+
+
+def poll_to_the_end(peer: Peer) -> list[Reply]:
+    """All messages that a logged-in user gets in polls, up to the first that brings no new one."""
+    found: list[Reply] = []
+    for _ in range(_MOST_POLLS):
+        came = poll(peer)
+        if set(ids(came)) <= set(ids(found)):
+            break
+        found += came
+    return found
 
 
 def messages(peer: Peer, count: int = 1) -> list[Reply]:
