@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
+from cchatspec.conformance.cases.malformed import INVALID_FORMAT
+from cchatspec.conformance.cases.presence import set_statuses
 from cchatspec.conformance.cases.queue import QUEUED
-from cchatspec.conformance.fixtures import Connect, Login
-from cchatspec.conformance.harness.expect import registered
+from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
+from cchatspec.conformance.harness.expect import acknowledged, error, registered
 from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import bodies, ids, of_type, poll_to_the_end, send_all, up_to_an_ending
+from cchatspec.conformance.harness.steps import (
+    bodies,
+    ids,
+    is_closed,
+    listed,
+    of_type,
+    poll,
+    poll_to_the_end,
+    send_all,
+    up_to_an_ending,
+)
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
+    AckStatus,
+    GetPublicKey,
     ListUsers,
+    Logout,
     MessageAck,
     Presence,
+    PublicKeyResponse,
     RegisterUser,
     SendMessage,
     SetStatus,
@@ -99,6 +116,113 @@ def test_among_many(sending: None, alice: Peer, login: Login) -> None:
         alice.send_message(other.name, b"%d" % number)
 
     assert bodies(up_to_a_silence(others)) == [b"%d" % number for number in range(LISTENERS)]
+
+
+#: So often a request is made in one session, which is no more than servers allow in a minute.
+OFTEN = 90
+
+#: Sessions of one user, and mistakes in one session.
+SESSIONS, MISTAKES = 12, 30
+
+UNKNOWN_TYPE = 0x7F
+
+#: Each size of a body up to this, by senders who send so many each.
+SIZES, EACH = 320, 80
+
+
+def by_size(send: Callable[[Peer, list[bytes]], list[bytes]], login: Login) -> list[bytes]:
+    """What `send` gives back of bodies of each size, of which no sender sends more than servers allow in a minute."""
+    sizes = [bytes([size % 251]) * size for size in range(1, SIZES + 1)]
+    return [body for start in range(0, SIZES, EACH) for body in send(login(who="sender"), sizes[start : start + EACH])]
+
+
+@clause("SEND-BODY")
+def test_of_each_size(sending: None, bob: Peer, login: Login) -> None:
+    """Bodies of each size from 1 to 320 bytes arrive as they were sent"""
+
+    def lost(sender: Peer, sent: list[bytes]) -> list[bytes]:
+        came = bodies(up_to_an_ending(bob, len(send_all(sender, bob.name, sent))))
+        return [body for body in sent if body not in came]
+
+    assert by_size(lost, login) == []
+
+
+@clause("QUEUE-DELIVER")
+def test_of_each_size_from_the_queue(queueing: None, absent: Account, login: Login) -> None:
+    """Bodies of each size from 1 to 320 bytes that are acknowledged as queued come from the queue as they were sent"""
+
+    def queued(sender: Peer, sent: list[bytes]) -> list[bytes]:
+        replies = send_all(sender, absent.name, sent)
+        return [body for body, reply in zip(sent, replies, strict=False) if reply == QUEUED]
+
+    assert by_size(queued, login) == bodies(poll_to_the_end(login(absent)))
+
+
+@clause("SEND-ACK")
+def test_each_of_many(sending: None, alice: Peer, bob: Peer) -> None:
+    """Each of ninety messages of a session, one after the other, is acknowledged as delivered"""
+    replies = [alice.send_message(bob.name, b"%d" % number) for number in range(OFTEN)]
+
+    assert replies == [acknowledged(AckStatus.DELIVERED)] * OFTEN
+
+
+@clause("KEY-FOUND")
+def test_each_of_many_times(alice: Peer, bob: Peer) -> None:
+    """Each of ninety requests of a session for a key is answered with it"""
+    replies = [alice.request(GetPublicKey(bob.name)) for _ in range(OFTEN)]
+
+    assert replies == [PublicKeyResponse(1, bob.account.public_key)] * OFTEN
+
+
+@clause("LIST-FRESH")
+def test_each_of_many_changes(listing: None, alice: Peer, bob: Peer) -> None:
+    """Each of forty changes of a user's status is in the list that is asked for then"""
+    changes = [Presence.AWAY, Presence.ONLINE] * 20
+    found = []
+    for status in changes:
+        set_statuses(bob, status)
+        found += listed(alice, bob.name)
+
+    assert found == changes
+
+
+@clause("QUEUE-DELIVER")
+def test_in_each_of_many_sessions(
+    queueing: None, alice: Peer, absent: Account, login: Login, await_offline: AwaitOffline
+) -> None:
+    """Of messages that are queued between a user's sessions, each comes in the session that follows, for twelve sessions"""
+    came = []
+    for number in range(SESSIONS):
+        alice.send_message(absent.name, b"%d" % number)
+        back = login(absent)
+        came += bodies(poll(back))
+        back.send(Logout())
+        back.until_end()
+        await_offline(alice, absent.name)
+        alice.updates.clear()
+
+    assert came == [b"%d" % number for number in range(SESSIONS)]
+
+
+def mistaken(peer: Peer, times: int) -> list[Reply]:
+    """What frames of an unknown type bring, each with a fence behind it.
+
+    Raises:
+        NotApplicable: at some time the target ends the connection, which nothing forbids.
+    """
+    came: list[Reply] = []
+    for _ in range(times):
+        peer.send_raw(UNKNOWN_TYPE, b"")
+        came += peer.until_fence()
+        if is_closed(came):
+            raise NotApplicable("the target ends a connection after so many mistakes")
+    return came
+
+
+@clause("FRAME-UNKNOWN")
+def test_each_of_many_unknown_types(alice: Peer) -> None:
+    """Each of thirty frames of an unknown type, with a request behind each, is refused, unless the connection ends"""
+    assert mistaken(alice, MISTAKES) == [error(INVALID_FORMAT)] * MISTAKES
 
 
 @clause("SEND-UNIQUE")

@@ -6,6 +6,7 @@ tried with all that a session is for.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,13 +14,16 @@ import pytest
 from cchatspec.conformance.cases.status import times_told
 from cchatspec.conformance.cases.switch import log_in_as
 from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
-from cchatspec.conformance.harness.expect import ANYTHING
+from cchatspec.conformance.harness.expect import ANYTHING, near
+from cchatspec.conformance.harness.foundations import must_register
 from cchatspec.conformance.harness.outcomes import NotApplicable, Reply, has_ended
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import (
+    CLOCK_TOLERANCE_S,
     bodies,
     deliver,
     fail_login,
+    ids,
     listed,
     name_of_nobody,
     picked,
@@ -133,6 +137,14 @@ PASTS: dict[str, Past] = {
 with_each_past = pytest.mark.parametrize("past", PASTS.values(), ids=PASTS)
 
 
+@pytest.fixture
+def another(connect: Connect) -> Account:
+    """A second user who is absent."""
+    peer = must_register(connect(who="another"))
+    peer.close()
+    return peer.account
+
+
 def _in_sight(watcher: Peer, user: Peer) -> Peer:
     """The user, of whom the watcher has been told nothing yet that still counts."""
     watcher.until_fence()
@@ -214,6 +226,42 @@ def test_name_after(sending: None, alice: Peer, connect: Connect, login: Login, 
     user = past(connect, login, absent)
 
     assert deliver(user, alice, b"hello") == IncomingMessage(ANYTHING, user.name, ANYTHING, b"hello")
+
+
+@clause("SEND-ID")
+@with_each_past
+def test_id_to_one_after(
+    sending: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past
+) -> None:
+    """A message carries the id of its acknowledgement, whatever is behind its recipient's session"""
+    user = past(connect, login, absent)
+    reply = alice.send_message(user.name, b"hello")
+
+    assert ids([user.receive()]) == ids([reply])
+
+
+@clause("SEND-ID")
+@with_each_past
+def test_id_from_one_after(
+    sending: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past
+) -> None:
+    """A message carries the id of its acknowledgement, whatever is behind its sender's session"""
+    reply = past(connect, login, absent).send_message(alice.name, b"hello")
+
+    assert ids([alice.receive()]) == ids([reply])
+
+
+@clause("QUEUE-DELIVER")
+@with_each_past
+def test_queued_by_one_after(
+    queueing: None, connect: Connect, login: Login, absent: Account, another: Account, past: Past
+) -> None:
+    """What a user sends to an absent one waits with its id, sender, time and body, whatever is behind the sender's session"""
+    user = past(connect, login, absent)
+    (number,) = ids([user.send_message(another.name, b"later")])
+    now = near(time.time(), CLOCK_TOLERANCE_S)
+
+    assert poll(login(another)) == [IncomingMessage(number, user.name, now, b"later")]  # type: ignore[arg-type]
 
 
 @clause("QUEUE-DELIVER")

@@ -9,7 +9,15 @@ import pytest
 from cchatspec.conformance.fixtures import Login
 from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, near
 from cchatspec.conformance.harness.peer import Account, Peer
-from cchatspec.conformance.harness.steps import CLOCK_TOLERANCE_S, bodies, deliver, deliver_right, poll, up_to_an_ending
+from cchatspec.conformance.harness.steps import (
+    CLOCK_TOLERANCE_S,
+    bodies,
+    deliver,
+    deliver_right,
+    ids,
+    poll,
+    up_to_an_ending,
+)
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, IncomingMessage, Logout, Presence, SetStatus
 
@@ -28,6 +36,15 @@ def test_from_one_who_is(sending: None, alice: Peer, bob: Peer, status: int) -> 
     came = deliver(alice, bob, b"hello")
 
     assert came == IncomingMessage(ANYTHING, alice.name, near(time.time(), CLOCK_TOLERANCE_S), b"hello")
+
+
+@clause("SEND-ID")
+def test_id_to_one_who_is_away(sending: None, alice: Peer, bob: Peer) -> None:
+    """A message to a user who is shown as away carries the id of its acknowledgement"""
+    set_statuses(bob, Presence.AWAY)
+    reply = alice.send_message(bob.name, b"hello")
+
+    assert ids([bob.receive()]) == ids([reply])
 
 
 @clause("SEND-ACK")
