@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 import pytest
 
@@ -15,8 +16,10 @@ from cchatspec.conformance.harness.expect import (
     challenge_given,
     error,
     login_accepted,
+    one_of,
 )
 from cchatspec.conformance.harness.foundations import must_register
+from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import (
     NOT_A_SIGNATURE,
@@ -32,13 +35,22 @@ from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
+    Error,
     ErrorCode,
+    GetMessages,
     GetPublicKey,
     IncomingMessage,
+    ListUsers,
     Logout,
+    MessageType,
     Presence,
     PublicKeyResponse,
+    RegisterResponse,
+    RegisterUser,
+    SendMessage,
     SetStatus,
+    build,
+    frame_bytes,
 )
 
 LACKS_A_LOGIN = error(ErrorCode.AUTHENTICATION_FAILED)
@@ -163,6 +175,40 @@ def test_key_ends_with(target: Target, new_account: Account, connect: Connect, l
     user = must_register(connect(account_with_key(new_account, 31, last_byte)))
 
     assert user.ask_and_prove() == login_accepted()
+
+
+#: What may come between a challenge and its proof, and is refused there.
+MEANWHILE: dict[str, Callable[[Peer], bytes]] = {
+    "key": lambda peer: build(GetPublicKey(peer.name)),
+    "message": lambda peer: build(SendMessage(peer.name, b"too early")),
+    "poll": lambda peer: build(GetMessages()),
+    "status": lambda peer: build(SetStatus(Presence.AWAY)),
+    "list": lambda peer: build(ListUsers()),
+    "registration": lambda peer: build(RegisterUser(peer.name, peer.account.public_key)),
+    "unknown-type": lambda peer: frame_bytes(0x7F, b""),
+    "cut-short": lambda peer: frame_bytes(MessageType.GET_PUBLIC_KEY, b"\x09bob"),
+}
+
+
+@clause("LOGIN-PROOF", level="SHOULD")
+@pytest.mark.parametrize("meanwhile", MEANWHILE.values(), ids=MEANWHILE)
+def test_after_a_refused(refusing: None, outsider: Peer, meanwhile: Callable[[Peer], bytes]) -> None:
+    """A request that is refused between challenge and proof does not take the challenge away, if the connection lives on"""
+    signature = outsider.account.sign(outsider.challenge())
+    outsider.send_bytes(meanwhile(outsider))
+    refused(outsider.receive())
+
+    assert outsider.prove(signature) == one_of(login_accepted(), Ending.FIN, Ending.RST)
+
+
+def refused(reply: Reply) -> None:
+    """Go on if this is a refusal.
+
+    Raises:
+        NotApplicable: it is none.
+    """
+    if not isinstance(reply, Error) and reply != RegisterResponse(0, ANYTHING):
+        raise NotApplicable("the target does not refuse it")
 
 
 @clause("LOGIN-PROOF")

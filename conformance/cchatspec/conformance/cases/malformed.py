@@ -14,6 +14,7 @@ from cchatspec.conformance.harness.expect import (
     refusal,
     register_refused,
     registered,
+    turned_away,
 )
 from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Peer
@@ -100,6 +101,24 @@ def test_cut(alice: Peer, kind: int, payload: bytes) -> None:
     alice.send_raw(kind, payload)
 
     assert alice.until_fence() == refusal(error(INVALID_FORMAT))
+
+
+@clause("FRAME-MALFORMED")
+@pytest.mark.parametrize(("kind", "payload"), CUT_REQUESTS.values(), ids=CUT_REQUESTS)
+def test_cut_before_login(refusing: None, outsider: Peer, kind: int, payload: bytes) -> None:
+    """A request that is cut short and comes before the login is refused, for the one or the other"""
+    outsider.send_raw(kind, payload)
+
+    assert outsider.until_fence() == refusal(one_of(error(INVALID_FORMAT), turned_away()))
+
+
+@clause("FRAME-UNKNOWN")
+@pytest.mark.parametrize("kind", [0x00, 0x7F, 0x85, 0xFF], ids=hex_id)
+def test_type_before_login(refusing: None, outsider: Peer, kind: int) -> None:
+    """A type that is none of a request and comes before the login is refused, for the one or the other"""
+    outsider.send_raw(kind, b"")
+
+    assert outsider.until_fence() == [one_of(error(INVALID_FORMAT), turned_away())]
 
 
 @clause("FRAME-MALFORMED")

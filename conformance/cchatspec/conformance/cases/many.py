@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 
 import pytest
 
@@ -42,7 +43,7 @@ from cchatspec.spec import (
     UserListResponse,
 )
 
-WATCHERS, LISTENERS = 40, 70
+WATCHERS, LISTENERS, CHANGERS = 40, 70, 6
 SENDERS = 8
 
 #: Users who send so many messages each, which is no more than servers allow one connection in a minute.
@@ -96,6 +97,27 @@ def test_to_many(telling: None, alice: Peer, login: Login) -> None:
     told = StatusUpdate(alice.name, Presence.AWAY)
 
     assert [watcher.await_update(alice.name, Presence.AWAY) for watcher in watchers] == [told] * WATCHERS
+
+
+def first_missed(users: list[Peer], status: int) -> list[tuple[bytes, bytes]]:
+    """Have users change their status at the same moment, and give back the first who was not told of another, and of whom."""
+    for user in users:
+        user.until_fence()
+        user.updates.clear()
+    for user in users:
+        user.send(SetStatus(status))
+    pairs = ((user, other) for user in users for other in users if user is not other)
+    missed = (pair for pair in pairs if not isinstance(pair[0].await_update(pair[1].name, status), StatusUpdate))
+    return [(user.name, other.name) for user, other in islice(missed, 1)]
+
+
+@clause("STATUS-TELL")
+def test_of_each_other(telling: None, login: Login) -> None:
+    """Users who change their status at the same moment are all told of each other, four times"""
+    users = [login() for _ in range(CHANGERS)]
+    changes = [Presence.AWAY, Presence.ONLINE] * 2
+
+    assert [missed for status in changes for missed in first_missed(users, status)] == []
 
 
 def up_to_a_silence(peers: list[Peer]) -> list[Reply]:

@@ -12,9 +12,9 @@ import pytest
 from cchatspec.conformance.fixtures import Connect, Login
 from cchatspec.conformance.harness.expect import acknowledged, error
 from cchatspec.conformance.harness.foundations import must_register
-from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply
+from cchatspec.conformance.harness.outcomes import Blocked, Ending, NotApplicable, Reply, has_ended
 from cchatspec.conformance.harness.peer import Peer
-from cchatspec.conformance.harness.steps import enter, entered, picked, up_to_an_ending
+from cchatspec.conformance.harness.steps import bodies, enter, entered, picked, up_to_an_ending
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import AckStatus, Error, ErrorCode, GetPublicKey, PublicKeyResponse, SendMessage
@@ -24,6 +24,9 @@ LIMITED = error(ErrorCode.RATE_LIMIT_EXCEEDED)
 #: More requests in a row than any program sends in good faith.
 FLOOD = 4000
 
+
+#: So many messages are sent at a time where each reply counts.
+_A_FEW = 20
 
 #: So many requests of somebody else are served meanwhile, or half as many as the flood brought before it was stopped.
 OTHERS = 20
@@ -129,6 +132,32 @@ def test_recipient_of_two_floods(sending: None, bystander: Peer, busy: Peer, log
     flood_of_messages(login(who="busy_too"), bystander.name)
 
     assert picked(bystander.until_fence(), Error) == []
+
+
+def refused_messages(busy: Peer, recipient: bytes) -> list[bytes]:
+    """The bodies of those of a few messages that were refused by ERROR 06, the first that were.
+
+    Raises:
+        NotApplicable: none was, or the connection ended, by which replies get lost.
+    """
+    busy.expects_limit = True
+    for start in range(0, FLOOD, _A_FEW):
+        sent = [b"%d" % number for number in range(start, start + _A_FEW)]
+        busy.send(*[SendMessage(recipient, body) for body in sent])
+        replies = up_to_an_ending(busy, len(sent))
+        if has_ended(replies):
+            break
+        if LIMITED in replies:
+            return [body for body, reply in zip(sent, replies, strict=True) if reply == LIMITED]
+    raise NotApplicable("the target refuses no message by ERROR 06 and goes on")
+
+
+@clause("RATE-LIMIT")
+def test_what_is_refused_is_not_delivered(sending: None, bystander: Peer, busy: Peer) -> None:
+    """A message that is refused by ERROR 06 does not reach its recipient"""
+    refused = refused_messages(busy, bystander.name)
+
+    assert [body for body in bodies(bystander.until_fence()) if body in refused] == []
 
 
 @clause("RATE-LIMIT")

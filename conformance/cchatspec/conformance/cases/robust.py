@@ -238,13 +238,17 @@ TURNED_AWAY = (
 
 
 def crowd(connect: Connect, account: Account, count: int) -> tuple[list[Peer], list[Reply]]:
-    """So many connections, and the reply to a request on each; it ends early with one that is refused or gets no reply."""
+    """So many connections, and the reply to a request on each; it ends early with one that is refused.
+
+    Behind the first that gets no reply, the last alone asks: a deadline for each would take too long.
+    """
     peers: list[Peer] = []
     replies: list[Reply] = []
-    while len(replies) < count and not (replies and replies[-1] in (Ending.REFUSED, Ending.DEADLINE)):
+    while len(peers) < count and not (replies and replies[-1] == Ending.REFUSED):
         try:
             peers.append(connect(account))
-            replies.append(peers[-1].register())
+            if Ending.DEADLINE not in replies or len(peers) == count:
+                replies.append(peers[-1].register())
         except Blocked:
             replies.append(Ending.REFUSED)
     return peers, replies
