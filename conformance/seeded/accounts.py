@@ -113,6 +113,8 @@ def _refuse_taken(connection: Connection, found: User, key: bytes) -> int:
         found.queue.clear()
     if fault("refused-and-replaced"):
         found.key = key
+    if fault("refused-and-at-home"):
+        connection.user = connection.user or (found if found.sessions else None)
     if fault("list-with-refused"):
         connection.state.ghosts.append(found)
     return wire.INVALID_NAME if fault("duplicate-wrong-code") else wire.USER_EXISTS

@@ -209,7 +209,8 @@ class Connection(asyncio.Protocol, Remembered):
         self.frames += 1
         if self._is_over_limit():
             self._say_limit()
-            return
+            if not fault("refused-and-done"):
+                return
         if fault("crowd-stops-all") and len(self.state.connections) > 120:
             return
         self.payload = payload

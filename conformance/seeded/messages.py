@@ -184,6 +184,8 @@ def mangled(body: bytes) -> bytes:
         body = body.decode(errors="replace").encode()
     if body and len(body) % 256 == 0 and fault("body-fills-its-buffer"):
         body = body[:-1] + b"\0"
+    if len(body) == 300 and fault("body-of-300"):
+        body = body[:-1]
     if fault("body-is-trimmed"):
         body = body.strip()
     if fault("body-crlf"):

@@ -137,6 +137,9 @@ def on_left(connection: Connection) -> None:
     if (user := connection.user) is not None and connection in user.sessions:
         user.has_ghost = fault("lost-ack-delivered")
     leave(connection, "lost")
+    named = connection.state.find(connection.asked)
+    if named is not None and fault("whoever-asked-has-left"):
+        set_status(connection.state, named, OFFLINE, "lost")
     if connection.home and fault("user-goes-with-the-connection"):
         connection.state.remove(connection.home)
     if not fault("handshakes-leak"):

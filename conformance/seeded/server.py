@@ -69,6 +69,8 @@ def refuse_unknown(connection: Connection, kind: int, fields: wire.Fields) -> No
         connection.put_back(fields.payload)
     if fault("unknown-closes"):
         connection.close()
+    if fault("unknown-of-a-stranger-is-ignored") and connection.user is None:
+        return
     if not fault("unknown-is-ignored"):
         connection.error(wire.SERVER_ERROR if fault("unknown-wrong-code") else wire.INVALID_FORMAT)
 
@@ -76,6 +78,8 @@ def refuse_unknown(connection: Connection, kind: int, fields: wire.Fields) -> No
 def refuse_malformed(connection: Connection) -> None:
     """Answer a request that does not follow its layout."""
     if fault("malformed-is-ignored"):
+        return
+    if fault("malformed-stranger-is-ignored") and connection.user is None:
         return
     connection.mistakes += 1
     if fault("third-mistake-logs-out") and connection.mistakes == 3:
@@ -109,6 +113,14 @@ def is_let_through(connection: Connection, kind: int, fields: wire.Fields) -> bo
     if kind == wire.GET_MESSAGES and fault("poll-is-silent"):
         return False
     if kind == wire.SET_STATUS and fault("status-is-silent"):
+        return False
+    if fault("refusal-ends-the-handshake"):
+        connection.challenge = b""
+    if (
+        fault("malformed-stranger-is-ignored")
+        and not fields.payload
+        and kind not in (wire.GET_MESSAGES, wire.LIST_USERS)
+    ):
         return False
     refuse_stranger(connection, kind)
     if kind == wire.SEND_MESSAGE and fault("send-refused-and-done"):

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from cchatspec.conformance.fixtures import Connect, Login
-from cchatspec.conformance.harness.expect import login_accepted
+from cchatspec.conformance.harness.expect import login_accepted, one_of, turned_away
+from cchatspec.conformance.harness.outcomes import Ending
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, bodies, deliver, fail_login, listed, poll
 from cchatspec.conformance.harness.target import Target
@@ -165,9 +166,18 @@ ACTS = {
     "poll-behind-failed-proofs": Act("AUTH-POLL", "LOGIN-REFUSE", _then_requests(_failing, _to_poll)),
 }
 
-with_each_act = pytest.mark.parametrize(
-    "act", [pytest.param(act, id=name, marks=pytest.mark.clause(act.clause, level=None)) for name, act in ACTS.items()]
-)
+#: Those after which the impostor's connection lives on without a session of its own.
+OUTSIDE = {name: act for name, act in ACTS.items() if not name.endswith(("close", "logout", "in-a-session"))}
+
+
+def _with_each_of(acts: dict[str, Act]) -> pytest.MarkDecorator:
+    params = [
+        pytest.param(act, id=name, marks=pytest.mark.clause(act.clause, level=None)) for name, act in acts.items()
+    ]
+    return pytest.mark.parametrize("act", params)
+
+
+with_each_act = _with_each_of(ACTS)
 
 #: Does what the case tries in the name of an account.
 Impersonate = Callable[[Account], Peer]
@@ -178,6 +188,11 @@ def impersonate(target: Target, connect: Connect, login: Login, act: Act) -> Imp
     """Tries in a user's name what the case is about."""
     target.require(act.needs)
     return lambda victim: act.attempt(connect, login, victim)
+
+
+def turned_away_or_closed() -> object:
+    """The refusal of a request for lack of a login, or the end of a connection on which too much was tried."""
+    return one_of(turned_away(), Ending.FIN, Ending.RST)
 
 
 # A user who is there
@@ -234,7 +249,19 @@ def test_told_in_spite_of(telling: None, alice: Peer, bob: Peer, impersonate: Im
     assert bob.await_update(alice.name, AWAY) == StatusUpdate(alice.name, AWAY)
 
 
+@_with_each_of(OUTSIDE)
+def test_opens_no_session_of(refusing: None, bob: Peer, impersonate: Impersonate) -> None:
+    """Whoever tries something in the name of a user who is there is not served"""
+    assert impersonate(bob.account).request(GetPublicKey(bob.name)) == turned_away_or_closed()
+
+
 # A user who is absent
+
+
+@_with_each_of(OUTSIDE)
+def test_opens_no_session_of_the_absent(refusing: None, absent: Account, impersonate: Impersonate) -> None:
+    """Whoever tries something in the name of an absent user is not served"""
+    assert impersonate(absent).request(GetPublicKey(absent.name)) == turned_away_or_closed()
 
 
 @with_each_act
