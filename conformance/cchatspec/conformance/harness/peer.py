@@ -30,7 +30,7 @@ NO_SIGNATURE = bytes(64)
 _FRAGILE = frozenset(b"\x00\n\r ")
 
 #: The bit of a key's last byte that is the sign of a coordinate, and that code for other curves clears.
-SIGN_BIT = 0x80
+_SIGN_BIT = 0x80
 
 
 def sturdy_key() -> SigningKey:
@@ -44,7 +44,7 @@ def sturdy_key() -> SigningKey:
 
 
 def _is_fragile(public_key: bytes) -> bool:
-    return bool(public_key[-1] & SIGN_BIT) or not _FRAGILE.isdisjoint(public_key)
+    return bool(public_key[-1] & _SIGN_BIT) or not _FRAGILE.isdisjoint(public_key)
 
 
 class Account:
