@@ -92,11 +92,12 @@ class Suite(QuietReporter):
 
     def _finish(self, attempt: Attempt) -> bool:
         host, port = self.target.address
+        # What is asked from here on is to judge the case, and no part of it.
+        attempt.own_entries = len(attempt.log.entries)
         judgement = self._judge(attempt)
         if judgement.broken:
             self.broken.append(f"{attempt.case.id}: {judgement.reason}")
         counted = answers(attempt.log.entries)
-        attempt.own_entries = len(attempt.log.entries)
         if attempt.own_entries and not self.target.still_serves(attempt.log):
             attempt.own_entries = None
             judgement = self._after_death(attempt, judgement)
