@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from cchatspec.conformance.fixtures import Attempt, Login
@@ -11,7 +13,7 @@ from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import NOT_A_SIGNATURE, bodies, listed, poll
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import ErrorCode, GetMessages, GetPublicKey, ListUsers, Presence, SendMessage, SetStatus
+from cchatspec.spec import ErrorCode, GetMessages, GetPublicKey, ListUsers, Message, Presence, SendMessage, SetStatus
 
 REFUSED = error(ErrorCode.AUTHENTICATION_FAILED)
 
@@ -48,6 +50,25 @@ def test_public_key(unproved: Peer, bob: Peer) -> None:
 def test_missing_key(outsider: Peer, new_account: Account) -> None:
     """GET_PUBLIC_KEY for nobody is refused too, so that it tells nothing"""
     assert outsider.request(GetPublicKey(new_account.name)) == REFUSED
+
+
+#: Requests of somebody who is not logged in; they are refused each time.
+REQUESTS = {
+    "AUTH-KEY": lambda peer: GetPublicKey(peer.name),
+    "AUTH-SEND": lambda peer: SendMessage(peer.name, b"unproved"),
+    "AUTH-POLL": lambda peer: GetMessages(),
+    "AUTH-STATUS": lambda peer: SetStatus(Presence.AWAY),
+    "AUTH-LIST": lambda peer: ListUsers(),
+}
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [pytest.param(make, id="", marks=pytest.mark.clause(name, level=None)) for name, make in REQUESTS.items()],
+)
+def test_again_and_again(refusing: None, outsider: Peer, request_of: Callable[[Peer], Message]) -> None:
+    """A request before login is refused each time that it is made, six times"""
+    assert [outsider.request(request_of(outsider)) for _ in range(6)] == [REFUSED] * 6
 
 
 @clause("AUTH-SEND")

@@ -56,6 +56,9 @@ WORDS = {
     "json": b'{"text": "\xff\xfe"}',
     "markup": b"<b>\xe9</b>&amp;",
     "base64": b"aGVsbG8=",
+    "decomposed": "e\u0301".encode(),
+    "object": b'{"a": 1}',
+    "element": b"<a>1</a>",
     "gzip": b"\x1f\x8b\x08\x00\xff",
     "bad-utf-8": b"\xc3\x28 \xed\xa0\x80",
 }

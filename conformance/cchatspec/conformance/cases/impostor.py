@@ -75,9 +75,18 @@ def _failing_in_a_session(connect: Connect, login: Login, victim: Account) -> Pe
     return peer
 
 
+def _sending_zeros(connect: Connect, login: Login, victim: Account) -> Peer:
+    """Ask again and again, which is to prove with 64 zero bytes where that is how it is read. Open point second-ask."""
+    peer = connect(victim, "impostor")
+    for _ in range(2 * _TIMES + 2):
+        peer.ask()
+    return peer
+
+
 def _registering(connect: Connect, login: Login, victim: Account) -> Peer:
     peer = connect(Account(victim.name), "impostor")
-    peer.register()
+    for _ in range(_TIMES):
+        peer.register()
     return peer
 
 
@@ -154,7 +163,8 @@ ACTS = {
     "failed-proofs": Act("LOGIN-CLEAN", "LOGIN-REFUSE", _failing),
     "failed-proofs-and-logout": Act("LOGIN-CLEAN", "LOGIN-REFUSE", _then_logs_out(_failing)),
     "failed-proof-in-a-session": Act("LOGIN-CLEAN", "LOGIN-REFUSE", _failing_in_a_session),
-    "registration": Act("REG-DUPLICATE", "REG-DUPLICATE", _registering),
+    "zeros-for-proofs": Act("LOGIN-REFUSE", "LOGIN-REFUSE", _sending_zeros),
+    "registrations": Act("REG-DUPLICATE", "REG-DUPLICATE", _registering),
     "registration-and-close": Act("REG-DUPLICATE", "REG-DUPLICATE", _then_closes(_registering)),
     "registration-of-the-same-key": Act("REG-DUPLICATE", "REG-DUPLICATE", _registering_the_same_key),
     "registration-in-a-session": Act("REG-DUPLICATE", "REG-DUPLICATE", _registering_in_a_session),
@@ -255,7 +265,19 @@ def test_opens_no_session_of(refusing: None, bob: Peer, impersonate: Impersonate
     assert impersonate(bob.account).request(GetPublicKey(bob.name)) == turned_away_or_closed()
 
 
-# A user who is absent
+# A user who is absent, and was there before
+
+
+@pytest.fixture
+def absent(alice: Peer, login: Login) -> Account:
+    """A user who was logged in and has gone."""
+    user = login(who="absent")
+    user.send(Logout())
+    user.until_end()
+    # Where others are told, they are told before anything else that comes of the next steps.
+    alice.until_fence()
+    alice.updates.clear()
+    return user.account
 
 
 @_with_each_of(OUTSIDE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from cchatspec.conformance.fixtures import Attempt, Connect, Login
@@ -17,7 +19,7 @@ NOT_FOUND = PublicKeyResponse(0)
 NOBODY = one_of(NOT_FOUND, error(ErrorCode.INVALID_USERNAME), error(ErrorCode.USER_NOT_FOUND))
 
 #: Other names than a user's, in which careless code finds it.
-UNLIKE_NAMES = {
+UNLIKE_NAMES: dict[str, Callable[[bytes], bytes]] = {
     "longer": lambda name: name + b"x",
     "nul-after": lambda name: name + b"\x00",
     "space-after": lambda name: name + b" ",
@@ -26,7 +28,7 @@ UNLIKE_NAMES = {
     "bad-utf-8": lambda name: name + b"\xff\xfe",
 }
 
-NEAR_NAMES = {
+NEAR_NAMES: dict[str, Callable[[bytes], bytes]] = {
     **UNLIKE_NAMES,
     "prefix": lambda name: name[:-1],
     "first-byte": lambda name: name[:1] + b"_",
@@ -40,6 +42,8 @@ NEAR_NAMES = {
     "at-a-host": lambda name: name + b"@localhost",
     "slash": lambda name: b"./" + name,
     "255-bytes": lambda name: name.ljust(255, b"x"),
+    "top-bit": lambda name: bytes([name[0] | 0x80]) + name[1:],
+    "nothing": lambda name: b"",
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cchatspec.conformance.cases.presence import set_statuses
+from cchatspec.conformance.cases.send import with_capitals
 from cchatspec.conformance.fixtures import Attempt, Connect, Login
 from cchatspec.conformance.harness.expect import A_MESSAGE, error
 from cchatspec.conformance.harness.peer import Account, Peer
@@ -44,6 +46,30 @@ def test_others_once(lists: None, alice: Peer, bob: Peer) -> None:
 def test_absent_once(lists: None, alice: Peer, absent: Account) -> None:
     """The list has a user who never logged in, once"""
     assert len(entries(alice, absent.name)) == 1
+
+
+@clause("LIST-STATUS")
+@pytest.mark.parametrize("status", [Presence.AWAY, Presence.OFFLINE], ids=["away", "offline"])
+def test_of_oneself(listing: None, alice: Peer, bob: Peer, status: int) -> None:
+    """Who is shown as away or offline sees this of themselves in the list, and another as they are"""
+    set_statuses(alice, status)
+
+    assert (listed(alice, alice.name), listed(alice, bob.name)) == ([status], [Presence.ONLINE])
+
+
+@clause("LIST-ALL")
+def test_name_with_capitals(lists: None, connect: Connect, alice: Peer, new_account: Account) -> None:
+    """A user whose name has capitals and small letters is listed under this name, once"""
+    assert len(entries(alice, with_capitals(connect, new_account).name)) == 1
+
+
+@clause("LIST-ALL")
+def test_two_who_are_away(lists: None, alice: Peer, bob: Peer, carol: Peer) -> None:
+    """Of users who are away each is listed once, also to one who is away"""
+    for peer in (alice, bob, carol):
+        set_statuses(peer, Presence.AWAY)
+
+    assert [len(entries(alice, peer.name)) for peer in (alice, bob, carol)] == [1, 1, 1]
 
 
 @clause("LIST-ALL")

@@ -186,6 +186,7 @@ MEANWHILE: dict[str, Callable[[Peer], bytes]] = {
     "list": lambda peer: build(ListUsers()),
     "registration": lambda peer: build(RegisterUser(peer.name, peer.account.public_key)),
     "unknown-type": lambda peer: frame_bytes(0x7F, b""),
+    "registration-cut-short": lambda peer: frame_bytes(MessageType.REGISTER_USER, b"\x09bob"),
     "cut-short": lambda peer: frame_bytes(MessageType.GET_PUBLIC_KEY, b"\x09bob"),
 }
 
@@ -257,6 +258,17 @@ def test_another_asks_meanwhile(outsider: Peer, connect: Connect) -> None:
 def test_right_after_wrong(checking: None, outsider: Peer) -> None:
     """After a failed proof, a right login on the same connection succeeds"""
     fail_login(outsider)
+
+    assert outsider.ask_and_prove() == login_accepted()
+
+
+@clause("LOGIN-CLEAN")
+def test_right_after_many_wrong(checking: None, outsider: Peer, connect: Connect) -> None:
+    """After twelve failed proofs on four connections, a right login on another succeeds"""
+    for _ in range(4):
+        impostor = connect(outsider.account, "impostor")
+        for _ in range(3):
+            fail_login(impostor)
 
     assert outsider.ask_and_prove() == login_accepted()
 

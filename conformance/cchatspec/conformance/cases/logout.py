@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cchatspec.conformance.fixtures import AwaitOffline, Connect
+from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import acknowledged, closed, error, login_accepted, one_of
 from cchatspec.conformance.harness.outcomes import Ending
-from cchatspec.conformance.harness.peer import Peer
+from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import bodies, listed, poll
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
@@ -34,6 +34,16 @@ def test_closed(alice: Peer) -> None:
     alice.send(Logout())
 
     assert alice.until_end(_CLOSING_S)[-1] == closed()
+
+
+@clause("LOGOUT-CLOSE")
+def test_closed_while_messages_wait(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """After LOGOUT the connection of a user is closed who has not asked for what waits for them"""
+    alice.send_message(absent.name, b"it waits")
+    back = login(absent)
+    back.send(Logout())
+
+    assert back.until_end(_CLOSING_S)[-1] == closed()
 
 
 @clause("FRAME-UNASKED")

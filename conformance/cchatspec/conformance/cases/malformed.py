@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cchatspec.conformance.fixtures import Connect
+from cchatspec.conformance.fixtures import Connect, Login
 from cchatspec.conformance.harness.expect import (
     ANYTHING,
     acknowledged,
@@ -16,9 +16,9 @@ from cchatspec.conformance.harness.expect import (
     registered,
     turned_away,
 )
-from cchatspec.conformance.harness.outcomes import Ending
-from cchatspec.conformance.harness.peer import NO_SIGNATURE, Peer
-from cchatspec.conformance.harness.steps import bodies, cut, listed, picked
+from cchatspec.conformance.harness.outcomes import Ending, Reply
+from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
+from cchatspec.conformance.harness.steps import bodies, cut, is_closed, listed, picked, poll
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     Error,
@@ -164,6 +164,33 @@ def test_cut_message_is_not_sent(sending: None, alice: Peer, bob: Peer, carol: P
     carol.send_message(bob.name, b"whole")
 
     assert bodies([bob.receive()]) == [b"whole"]
+
+
+@clause("FRAME-MALFORMED")
+def test_cut_message_is_not_queued(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """A SEND_MESSAGE that is cut short queues nothing for an absent user"""
+    alice.send_raw(MessageType.SEND_MESSAGE, cut(SendMessage(absent.name, b"cut short"), 3))
+    alice.until_fence()
+
+    assert poll(login(absent)) == []
+
+
+@clause("FRAME-MALFORMED")
+def test_each_of_ten(alice: Peer) -> None:
+    """Each of ten requests that are cut short is refused, up to one with which the connection ends"""
+    assert refusals(alice, 10) == [error(INVALID_FORMAT)] * 10
+
+
+def refusals(peer: Peer, times: int) -> list[Reply]:
+    """What requests that are cut short bring, one each; where the connection ends behind a refusal, the others are given too."""
+    came: list[Reply] = []
+    for sent in range(1, times + 1):
+        peer.send_raw(MessageType.GET_PUBLIC_KEY, b"\x09bob")
+        came += peer.until_fence()
+        if is_closed(came):
+            told: list[Reply] = [reply for reply in came if reply == error(INVALID_FORMAT)]
+            return told + told[:1] * (times - sent)
+    return came
 
 
 # FRAME-TRAILING, FRAME-EMPTY

@@ -184,6 +184,14 @@ def test_of_each_size_from_the_queue(queueing: None, absent: Account, login: Log
     assert by_size(queued, login) == bodies(poll_to_the_end(login(absent)))
 
 
+@clause("QUEUE-DELIVER")
+def test_hundreds_at_one_poll(queueing: None, absent: Account, login: Login) -> None:
+    """Of more than four hundred messages, 180 kilobytes in all, those acknowledged as queued come at one poll"""
+    queued = queued_by_many(login, absent, 6, [LINE[:400]] * EACH)
+
+    assert ids(poll(login(absent))) == ids(queued)
+
+
 @clause("SEND-ACK")
 def test_each_of_many(sending: None, alice: Peer, bob: Peer) -> None:
     """Each of ninety messages of a session, one after the other, is acknowledged as delivered"""

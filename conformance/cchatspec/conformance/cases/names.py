@@ -11,7 +11,7 @@ from cchatspec.conformance.cases.key import NOBODY, UNLIKE_NAMES
 from cchatspec.conformance.cases.login import session_of
 from cchatspec.conformance.cases.reg import NEW_OR_NOT_ALLOWED, TAKEN, long_name, random_name
 from cchatspec.conformance.cases.send import named, with_capitals
-from cchatspec.conformance.fixtures import Connect
+from cchatspec.conformance.fixtures import Connect, Login
 from cchatspec.conformance.harness.expect import (
     A_MESSAGE,
     ANYTHING,
@@ -24,7 +24,7 @@ from cchatspec.conformance.harness.expect import (
 )
 from cchatspec.conformance.harness.outcomes import NotApplicable
 from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
-from cchatspec.conformance.harness.steps import deliver, let_in, listed, picked, up_to_an_ending
+from cchatspec.conformance.harness.steps import deliver, let_in, listed, picked, poll, up_to_an_ending
 from cchatspec.conformance.marks import clause
 from cchatspec.spec import (
     AckStatus,
@@ -89,6 +89,7 @@ LOOKALIKES: dict[str, tuple[bytes, bytes]] = {
     "byte-order-mark": (b"a%s", b"\xef\xbb\xbfa%s"),
     "zero-width-space": (b"a%s", b"a\xe2\x80\x8b%s"),
     "plus-and-more": (b"a%s", b"a%s+tag"),
+    "same-hash": (b"Aa%s", b"BB%s"),
     "carriage-return": (b"a%s", b"a%s\r"),
 }
 
@@ -252,6 +253,31 @@ def long_named(connect: Connect, new_account: Account, size: int) -> Peer:
         NotApplicable: the target takes no such names.
     """
     return let_in(connect(Account(long_name(new_account, size))), f"the target takes no name of {size} bytes")
+
+
+@clause("KEY-EXACT")
+@pytest.mark.parametrize("size", [16, 31, 32, 63, 64, 128])
+def test_more_than_a_long_name(long_named: Peer, alice: Peer, size: int) -> None:
+    """A name that begins with a user's long name, and goes on, finds nobody"""
+    assert alice.request(GetPublicKey(long_named.name + b"x")) == NOBODY
+
+
+@clause("SEND-NOBODY")
+@pytest.mark.parametrize("size", [32, 128, 255])
+def test_long_name_of_nobody(alice: Peer, new_account: Account, size: int) -> None:
+    """A message to a long name that nobody has is refused"""
+    reply = alice.send_message(long_name(new_account, size), b"anybody?")
+
+    assert reply == one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))
+
+
+@clause("QUEUE-DELIVER")
+@pytest.mark.parametrize("size", [31, 128, 255])
+def test_queued_by_a_long_name(queueing: None, long_named: Peer, absent: Account, login: Login, size: int) -> None:
+    """A queued message brings its sender's long name whole, if the target takes such names"""
+    long_named.send_message(absent.name, b"later")
+
+    assert poll(login(absent)) == [IncomingMessage(ANYTHING, long_named.name, ANYTHING, b"later")]
 
 
 @clause("SEND-SENDER")

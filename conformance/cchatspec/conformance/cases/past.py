@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from cchatspec.conformance.cases.presence import set_statuses
 from cchatspec.conformance.cases.status import times_told
 from cchatspec.conformance.cases.switch import log_in_as
 from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
@@ -20,6 +21,7 @@ from cchatspec.conformance.harness.outcomes import NotApplicable, Reply, has_end
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import (
     CLOCK_TOLERANCE_S,
+    NOT_A_SIGNATURE,
     bodies,
     deliver,
     fail_login,
@@ -29,9 +31,20 @@ from cchatspec.conformance.harness.steps import (
     picked,
     poll,
     second_session,
+    send_all,
 )
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import IncomingMessage, ListUsers, Logout, Presence, SetStatus, StatusUpdate
+from cchatspec.spec import (
+    IncomingMessage,
+    ListUsers,
+    LoginUser,
+    Logout,
+    MessageType,
+    Presence,
+    RegisterUser,
+    SetStatus,
+    StatusUpdate,
+)
 
 AWAY, OFFLINE, ONLINE = Presence.AWAY, Presence.OFFLINE, Presence.ONLINE
 
@@ -81,12 +94,42 @@ def _refusals(connect: Connect, login: Login, account: Account) -> Peer:
     peer, waiting = _arrived(login, account)
     for _ in range(_TIMES):
         peer.send_message(name_of_nobody(peer.name), b"for nobody")
+    peer.request(RegisterUser(peer.name, peer.account.public_key))
+    peer.ask(connect().name)
+    peer.request(LoginUser(name_of_nobody(peer.name), NOT_A_SIGNATURE))
     return _still_in(peer, *waiting)
+
+
+def _failed_as_another(connect: Connect, login: Login, account: Account) -> Peer:
+    other = must_register(connect(who="other"))
+    peer, waiting = _arrived(login, account)
+    peer.ask(other.name)
+    peer.request(LoginUser(other.name, NOT_A_SIGNATURE))
+    return _still_in(peer, *waiting)
+
+
+def _mistakes(connect: Connect, login: Login, account: Account) -> Peer:
+    peer, waiting = _arrived(login, account)
+    for _ in range(_TIMES):
+        peer.send_raw(MessageType.GET_PUBLIC_KEY, b"\x09bob")
+        peer.receive()
+    return _still_in(peer, *waiting)
+
+
+def _shown_as_offline(connect: Connect, login: Login, account: Account) -> Peer:
+    """Somebody who was sent a message while they were shown as offline, and has it. Open point invisible."""
+    peer, friend = login(account), login(who="friend")
+    set_statuses(peer, OFFLINE)
+    friend.send_message(peer.name, b"psst")
+    set_statuses(peer, ONLINE)
+    poll(peer)
+    return _still_in(peer)
 
 
 def _busy(connect: Connect, login: Login, account: Account) -> Peer:
     peer, waiting = _arrived(login, account)
     peer.request(ListUsers())
+    set_statuses(peer, AWAY, ONLINE)
     deliver(peer, login(who="friend"), b"hello")
     return _still_in(peer, *waiting)
 
@@ -124,6 +167,8 @@ UNASKED: dict[str, Past] = {
     "challenge": _challenge,
     "refusals": _refusals,
     "other-requests": _busy,
+    "failed-as-another": _failed_as_another,
+    "mistakes": _mistakes,
 }
 
 PASTS: dict[str, Past] = {
@@ -132,6 +177,7 @@ PASTS: dict[str, Past] = {
     "polls": _polls,
     "logouts": _logouts,
     "takeover": _takeover,
+    "shown-as-offline": _shown_as_offline,
 }
 
 with_each_past = pytest.mark.parametrize("past", PASTS.values(), ids=PASTS)
@@ -228,6 +274,16 @@ def test_name_after(sending: None, alice: Peer, connect: Connect, login: Login, 
     assert deliver(user, alice, b"hello") == IncomingMessage(ANYTHING, user.name, ANYTHING, b"hello")
 
 
+@clause("SEND-ONCE")
+@with_each_past
+def test_once_after(sending: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past) -> None:
+    """A message that was pushed is not brought again by GET_MESSAGES, whatever is behind the recipient's session"""
+    user = past(connect, login, absent)
+    deliver(alice, user, b"once")
+
+    assert poll(user) == []
+
+
 @clause("SEND-ID")
 @with_each_past
 def test_id_to_one_after(
@@ -286,12 +342,17 @@ def test_next_session_after(
     await_offline: AwaitOffline,
     past: Past,
 ) -> None:
-    """What was queued after a user had left comes in their next session, whatever is behind the last one"""
+    """What was queued after a user had left comes whole in their next session, whatever is behind the last one"""
     _in_sight(alice, past(connect, login, absent)).send(Logout())
     await_offline(alice, absent.name)
-    alice.send_message(absent.name, b"later")
+    bodies_sent = [b"later", b"and later", b"and last"]
+    numbers = ids(send_all(alice, absent.name, bodies_sent))
+    now = near(time.time(), CLOCK_TOLERANCE_S)
 
-    assert bodies(poll(login(absent))) == [b"later"]
+    assert poll(login(absent)) == [
+        IncomingMessage(number, alice.name, now, body)  # type: ignore[arg-type]
+        for number, body in zip(numbers, bodies_sent, strict=False)
+    ]
 
 
 @clause("FRAME-UNASKED")

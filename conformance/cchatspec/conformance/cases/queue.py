@@ -107,6 +107,31 @@ def test_one_after_the_other(queueing: None, alice: Peer, absent: Account, login
 
 
 @clause("QUEUE-DELIVER")
+def test_whole_of_several(
+    queueing: None, absent: Account, login: Login, connect: Connect, alice: Peer, bob: Peer, carol: Peer
+) -> None:
+    """Messages of four senders, short and long, come in order, each with its id, sender, time and body"""
+    senders = [alice, bob, carol, login(who="dave")] * 2
+    sent = list(zip(senders, (b"1", pattern(5000), b"3", b"4", pattern(900), b"6", pattern(5001), b"8"), strict=True))
+    replies = [(sender, body, sender.send_message(absent.name, body)) for sender, body in sent]
+    now = near(time.time(), CLOCK_TOLERANCE_S)
+
+    assert poll(login(absent)) == [
+        IncomingMessage(ids([reply])[0], sender.name, now, body)  # type: ignore[arg-type]
+        for sender, body, reply in replies
+        if reply == QUEUED
+    ]
+
+
+@clause("QUEUE-HONEST")
+def test_empty_body(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
+    """An empty body that is acknowledged as queued is delivered"""
+    queued = [reply for reply in send_all(alice, absent.name, [b""]) if reply == QUEUED]
+
+    assert ids(poll(login(absent))) == ids(queued)
+
+
+@clause("QUEUE-DELIVER")
 def test_same_ids(queueing: None, alice: Peer, absent: Account, login: Login) -> None:
     """Queued messages are delivered with the ids of their acknowledgements"""
     replies = send_all(alice, absent.name, [b"1", b"2", b"3"])

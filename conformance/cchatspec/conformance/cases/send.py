@@ -24,7 +24,16 @@ from cchatspec.conformance.harness.steps import (
 )
 from cchatspec.conformance.harness.target import Target
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import AckStatus, ErrorCode, IncomingMessage, Logout, MessageAck, RegisterUser, SendMessage
+from cchatspec.spec import (
+    AckStatus,
+    ErrorCode,
+    GetPublicKey,
+    IncomingMessage,
+    Logout,
+    MessageAck,
+    RegisterUser,
+    SendMessage,
+)
 
 ALL_BYTES = bytes(range(256))
 
@@ -259,6 +268,16 @@ def test_long_before_short(sending: None, alice: Peer, bob: Peer) -> None:
     assert starts(up_to_an_ending(bob, len(sizes))) == [b"%02d" % number for number in range(len(sizes))]
 
 
+@clause("SEND-ORDER")
+def test_large_before_short(sending: None, alice: Peer, bob: Peer) -> None:
+    """Short messages do not overtake a large one, if the target takes that"""
+    deliver(alice, bob, pattern(20_000))
+    sent = [pattern(20_000), b"1", pattern(20_000), b"2"]
+    alice.send(*(SendMessage(bob.name, body) for body in sent))
+
+    assert bodies(up_to_an_ending(bob, len(sent))) == sent
+
+
 @clause("SEND-ONCE")
 def test_pushed_once(sending: None, alice: Peer, bob: Peer) -> None:
     """A message that was pushed does not come again"""
@@ -271,6 +290,23 @@ def test_pushed_once(sending: None, alice: Peer, bob: Peer) -> None:
 def test_pushed_and_not_queued(sending: None, alice: Peer, bob: Peer) -> None:
     """A message that was pushed is not brought again by GET_MESSAGES"""
     deliver(alice, bob, b"once")
+
+    assert poll(bob) == []
+
+
+@clause("SEND-ONCE")
+def test_to_oneself_and_not_queued(sending: None, alice: Peer) -> None:
+    """A message to oneself that was pushed is not brought again by GET_MESSAGES"""
+    alice.send(SendMessage(alice.name, b"note"))
+    messages(alice, 2)
+
+    assert poll(alice) == []
+
+
+@clause("SEND-ONCE")
+def test_large_and_not_queued(sending: None, alice: Peer, bob: Peer) -> None:
+    """The largest message, once it was pushed, is not brought again by GET_MESSAGES"""
+    deliver(alice, bob, pattern(65_535))
 
     assert poll(bob) == []
 
@@ -397,6 +433,15 @@ def test_thrice(alice: Peer, bob: Peer, carol: Peer, new_account: Account) -> No
     replies = [peer.send_message(new_account.name, b"anybody?") for peer in (alice, bob, carol)]
 
     assert replies == [one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))] * 3
+
+
+@clause("SEND-NOBODY")
+def test_whose_key_was_missing(alice: Peer, new_account: Account) -> None:
+    """Messages to a name whose key was asked for and not found are refused, the first and the second"""
+    alice.request(GetPublicKey(new_account.name))
+    replies = [alice.send_message(new_account.name, b"anybody?") for _ in range(2)]
+
+    assert replies == [one_of(error(ANYTHING), acknowledged(AckStatus.FAILED))] * 2
 
 
 @clause("SEND-NOBODY", level="SHOULD")

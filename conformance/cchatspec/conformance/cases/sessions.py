@@ -9,9 +9,9 @@ from cchatspec.conformance.fixtures import Connect
 from cchatspec.conformance.harness.expect import one_of
 from cchatspec.conformance.harness.outcomes import Reply
 from cchatspec.conformance.harness.peer import Peer
-from cchatspec.conformance.harness.steps import second_session, up_to_an_ending
+from cchatspec.conformance.harness.steps import bodies, deliver, listed, second_session, up_to_an_ending
 from cchatspec.conformance.marks import clause
-from cchatspec.spec import IncomingMessage, Logout, Message, MessageAck, PublicKeyResponse
+from cchatspec.spec import IncomingMessage, Logout, Message, MessageAck, Presence, PublicKeyResponse
 
 
 @pytest.fixture
@@ -46,6 +46,24 @@ def test_acknowledged_where_it_was_sent(sending: None, alice: Peer, second: Peer
     second.send_message(bob.name, b"hello")
 
     assert until_fence_or_end(alice, MessageAck) == []
+
+
+@clause("LOGIN-STATUS")
+def test_reached_after_the_other_logs_out(sending: None, alice: Peer, second: Peer, bob: Peer) -> None:
+    """After the LOGOUT of a first session, a message reaches the second"""
+    alice.send(Logout())
+    alice.until_end()
+
+    assert bodies([deliver(bob, second, b"hello")]) == [b"hello"]
+
+
+@clause("LOGIN-STATUS")
+def test_listed_after_the_other_logs_out(listing: None, alice: Peer, second: Peer, bob: Peer) -> None:
+    """After the LOGOUT of a first session, the user is listed as online for the second"""
+    alice.send(Logout())
+    alice.until_end()
+
+    assert listed(bob, alice.name) == [Presence.ONLINE]
 
 
 @clause("LOGOUT-END")

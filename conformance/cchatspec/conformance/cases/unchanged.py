@@ -18,7 +18,7 @@ from cchatspec.conformance.harness.expect import (
     registered,
 )
 from cchatspec.conformance.harness.outcomes import Ending, NotApplicable, Reply, has_ended
-from cchatspec.conformance.harness.peer import Account, Peer
+from cchatspec.conformance.harness.peer import NO_SIGNATURE, Account, Peer
 from cchatspec.conformance.harness.steps import (
     NOT_A_SIGNATURE,
     bodies,
@@ -39,6 +39,7 @@ from cchatspec.spec import (
     GetPublicKey,
     IncomingMessage,
     ListUsers,
+    LoginUser,
     MessageType,
     Presence,
     PublicKeyResponse,
@@ -57,6 +58,7 @@ REQUESTS: dict[str, Callable[[Peer], object]] = {
     "key": lambda peer: GetPublicKey(peer.name),
     "poll": lambda peer: GetMessages(),
     "list": lambda peer: ListUsers(),
+    "challenge": lambda peer: LoginUser(peer.name, NO_SIGNATURE),
 }
 
 

@@ -44,6 +44,9 @@ CLOCK_TOLERANCE_S = 60
 #: A body of this many bytes is no large one on any target.
 _SURELY_TAKEN = 1024
 
+#: Bodies of up to so many bytes are refused on no target for their size: a box of one byte takes as many.
+_ALWAYS_TAKEN = 64
+
 #: A target that still brings new messages after so many polls makes them up.
 _MOST_POLLS = 2000
 
@@ -163,13 +166,15 @@ def new_challenge(peer: Peer, earlier: bytes) -> bytes:
 
 
 def deliver(sender: Peer, recipient: Peer, body: bytes) -> Reply:
-    """Send a message and give back what reaches the recipient.
+    """Send a message and give back what reaches the recipient, or the refusal of a body that is not refused for its size.
 
     Raises:
         NotApplicable: the target refuses bodies of this size.
         Blocked: it refuses them without a word, which is FRAME-LARGE's question.
     """
     reply = sender.send_message(recipient.name, body)
+    if is_refusal(reply) and 0 < len(body) <= _ALWAYS_TAKEN:
+        return reply
     if is_refusal(reply):
         raise NotApplicable(f"the target takes no body of {len(body)} bytes")
     if isinstance(reply, Ending) and len(body) > _SURELY_TAKEN:
