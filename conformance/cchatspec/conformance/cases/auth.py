@@ -53,18 +53,21 @@ def test_missing_key(outsider: Peer, new_account: Account) -> None:
 
 
 #: Requests of somebody who is not logged in; they are refused each time.
-REQUESTS = {
-    "AUTH-KEY": lambda peer: GetPublicKey(peer.name),
-    "AUTH-SEND": lambda peer: SendMessage(peer.name, b"unproved"),
-    "AUTH-POLL": lambda peer: GetMessages(),
-    "AUTH-STATUS": lambda peer: SetStatus(Presence.AWAY),
-    "AUTH-LIST": lambda peer: ListUsers(),
+REQUESTS: dict[str, Callable[[Peer], Message]] = {
+    "key": lambda peer: GetPublicKey(peer.name),
+    "send": lambda peer: SendMessage(peer.name, b"unproved"),
+    "poll": lambda peer: GetMessages(),
+    "status": lambda peer: SetStatus(Presence.AWAY),
+    "list": lambda peer: ListUsers(),
 }
 
 
 @pytest.mark.parametrize(
     "request_of",
-    [pytest.param(make, id="", marks=pytest.mark.clause(name, level=None)) for name, make in REQUESTS.items()],
+    [
+        pytest.param(make, id=name, marks=pytest.mark.clause(f"AUTH-{name.upper()}", level=None))
+        for name, make in REQUESTS.items()
+    ],
 )
 def test_again_and_again(refusing: None, outsider: Peer, request_of: Callable[[Peer], Message]) -> None:
     """A request before login is refused each time that it is made, six times"""

@@ -268,7 +268,8 @@ def test_right_after_many_wrong(checking: None, outsider: Peer, connect: Connect
     for _ in range(4):
         impostor = connect(outsider.account, "impostor")
         for _ in range(3):
-            fail_login(impostor)
+            impostor.ask()
+            impostor.prove(NOT_A_SIGNATURE)
 
     assert outsider.ask_and_prove() == login_accepted()
 
