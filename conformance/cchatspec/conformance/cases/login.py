@@ -41,6 +41,7 @@ from cchatspec.spec import (
     GetPublicKey,
     IncomingMessage,
     ListUsers,
+    LoginUser,
     Logout,
     MessageType,
     Presence,
@@ -343,6 +344,15 @@ def test_session_of_the_connection_stays(checking: None, alice: Peer) -> None:
     """A failed login on a connection that is logged in leaves its session as it was"""
     alice.ask()
     alice.prove(NOT_A_SIGNATURE)
+
+    assert session_of(alice) == PublicKeyResponse(1, alice.account.public_key)
+
+
+@clause("LOGIN-CLEAN")
+def test_session_stays_after_failing_as_another(checking: None, alice: Peer, absent: Account) -> None:
+    """A failed login in another user's name on a connection that is logged in leaves its session as it was"""
+    alice.ask(absent.name)
+    alice.request(LoginUser(absent.name, NOT_A_SIGNATURE))
 
     assert session_of(alice) == PublicKeyResponse(1, alice.account.public_key)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from cchatspec.conformance.cases.login import session_of
 from cchatspec.conformance.fixtures import AwaitOffline, Connect, Login
 from cchatspec.conformance.harness.expect import (
     ANYTHING,
@@ -121,6 +122,23 @@ def test_refused_poll(queueing: None, alice: Peer, absent: Account, login: Login
 def test_same_key_while_logged_in(alice: Peer, connect: Connect) -> None:
     """The name of a user who is there cannot be registered again with the same key"""
     assert connect(alice.account).register() == register_refused(ErrorCode.USER_ALREADY_EXISTS)
+
+
+@clause("REG-DUPLICATE")
+def test_session_stays(target: Target, alice: Peer) -> None:
+    """A user who registers their own name again, which is refused, stays logged in"""
+    target.require("REG-DUPLICATE")
+    alice.register()
+
+    assert session_of(alice) == PublicKeyResponse(1, alice.account.public_key)
+
+
+@clause("REG-NOLOGIN")
+def test_session_stays_who_it_was(alice: Peer, bob: Peer, new_account: Account) -> None:
+    """A user who registers another name, or is refused that, stays logged in as who they were"""
+    alice.request(RegisterUser(new_account.name, new_account.public_key))
+
+    assert session_of(alice) == PublicKeyResponse(1, alice.account.public_key)
 
 
 @clause("FRAME-TRAILING")

@@ -71,10 +71,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A message that was queued for a user of whom nothing is heard until late, and when, in seconds of the monotonic clock."""
+    """Messages that were queued for a user of whom nothing is heard until late, and when, in seconds of the monotonic clock."""
 
     recipient: Account
-    body: bytes
+    bodies: list[bytes]
     since: float
 
 
@@ -315,12 +315,13 @@ def _deliver(target: Target, log: WireLog) -> Observed:
 
 
 def park(target: Target, log: WireLog, sender: Peer) -> Parked:
-    """Queue a message for a user who comes late, so that time passes before it is delivered."""
+    """Queue messages for a user who comes late, so that time passes before they are delivered."""
     absent = _newcomer(target, log, "parked")
     absent.close()
-    body = b"parked"
-    sender.send_message(absent.name, body)
-    target.parked = Parked(absent.account, body, monotonic())
+    bodies = [b"parked", b"parked too"]
+    for body in bodies:
+        sender.send_message(absent.name, body)
+    target.parked = Parked(absent.account, bodies, monotonic())
     return target.parked
 
 

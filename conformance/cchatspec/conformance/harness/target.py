@@ -76,7 +76,7 @@ class Target:
         first_time: the time that the first message carried that came, and when it came, in seconds of the monotonic clock.
         registered: how many users it has registered since it was started, as far as this run knows.
         user_limit: how many it registers, once it has refused one more.
-        parked: a message that lies in the queue of a user since then.
+        parked: messages that lie in the queue of a user since then.
         veteran: a session that was begun early, and that nobody uses until late.
         deviations: what broke a clause in any frame, with the case in which it was met.
         deaths: the cases after which the target no longer served, and how it ended.
