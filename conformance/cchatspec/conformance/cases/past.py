@@ -284,6 +284,17 @@ def test_once_after(sending: None, alice: Peer, connect: Connect, login: Login, 
     assert poll(user) == []
 
 
+@clause("SEND-ONCE")
+@with_each_past
+def test_once_from_one_after(
+    sending: None, alice: Peer, connect: Connect, login: Login, absent: Account, past: Past
+) -> None:
+    """A message that was pushed is not brought again by GET_MESSAGES, whatever is behind the sender's session"""
+    deliver(past(connect, login, absent), alice, b"once")
+
+    assert poll(alice) == []
+
+
 @clause("SEND-ID")
 @with_each_past
 def test_id_to_one_after(

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from cchatspec.conformance.fixtures import Login
-from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, near
+from cchatspec.conformance.harness.expect import ANYTHING, acknowledged, near, one_of
 from cchatspec.conformance.harness.peer import Account, Peer
 from cchatspec.conformance.harness.steps import (
     CLOCK_TOLERANCE_S,
@@ -15,6 +15,7 @@ from cchatspec.conformance.harness.steps import (
     deliver,
     deliver_right,
     ids,
+    picked,
     poll,
     up_to_an_ending,
 )
@@ -45,6 +46,16 @@ def test_id_to_one_who_is_away(sending: None, alice: Peer, bob: Peer) -> None:
     reply = alice.send_message(bob.name, b"hello")
 
     assert ids([bob.receive()]) == ids([reply])
+
+
+@clause("SEND-ONCE")
+def test_while_shown_as_offline(sending: None, alice: Peer, bob: Peer) -> None:
+    """A message to a connected user with status 0 does not come twice, pushed and when they ask. Open point invisible"""
+    set_statuses(bob, Presence.OFFLINE)
+    alice.send_message(bob.name, b"psst")
+    came = [*picked(bob.until_fence(), IncomingMessage), *poll(bob), *poll(bob)]
+
+    assert bodies(came) == one_of([b"psst"], [])
 
 
 @clause("SEND-ACK")
