@@ -27,13 +27,15 @@ BEYOND_ASCII = [
     "LIST-ALL/list-of-letters-beyond-ascii",
 ]
 LONG = [
-    "SEND-SENDER/long-name-64",
-    "SEND-SENDER/long-name-128",
-    "SEND-SENDER/long-name-255",
-    "STATUS-TELL/status-of-a-long-name-128",
-    "STATUS-TELL/status-of-a-long-name-255",
-    "LIST-ALL/list-of-a-long-name-128",
-    "LIST-ALL/list-of-a-long-name-255",
+    f"{case}-{size}"
+    for case, sizes in {
+        "KEY-EXACT/more-than-a-long-name": (32, 63, 64, 128),
+        "SEND-SENDER/long-name": (64, 128, 255),
+        "QUEUE-DELIVER/queued-by-a-long-name": (128, 255),
+        "STATUS-TELL/status-of-a-long-name": (128, 255),
+        "LIST-ALL/list-of-a-long-name": (128, 255),
+    }.items()
+    for size in sizes
 ]
 
 NULL_SERVERS = ["closes", "silent", "echoes", "random", "always-error"]
