@@ -110,9 +110,9 @@ def test_one_after_the_other(queueing: None, alice: Peer, absent: Account, login
 def test_whole_of_several(
     queueing: None, absent: Account, login: Login, connect: Connect, alice: Peer, bob: Peer, carol: Peer
 ) -> None:
-    """Messages of four senders, short and long, come in order, each with its id, sender, time and body"""
+    """Messages of four senders come in order, each with its id, sender, time and body"""
     senders = [alice, bob, carol, login(who="dave")] * 2
-    sent = list(zip(senders, (b"1", pattern(5000), b"3", b"4", pattern(900), b"6", pattern(5001), b"8"), strict=True))
+    sent = [(sender, b"%d" % number) for number, sender in enumerate(senders)]
     replies = [(sender, body, sender.send_message(absent.name, body)) for sender, body in sent]
     now = near(time.time(), CLOCK_TOLERANCE_S)
 
@@ -121,6 +121,18 @@ def test_whole_of_several(
         for sender, body, reply in replies
         if reply == QUEUED
     ]
+
+
+@clause("QUEUE-DELIVER")
+def test_large_among_small(
+    sending: None, queueing: None, alice: Peer, bob: Peer, absent: Account, login: Login
+) -> None:
+    """Large messages, if the target takes them, come in order with the small ones before and behind them"""
+    sent = [b"1", pattern(5000), b"3", pattern(5001), b"5"]
+    deliver_right(alice, bob, sent[3])
+    queued = [body for body, reply in zip(sent, send_all(alice, absent.name, sent), strict=False) if reply == QUEUED]
+
+    assert bodies(poll(login(absent))) == queued
 
 
 @clause("QUEUE-HONEST")
